@@ -1,0 +1,119 @@
+/** What /proc tells about a process; see proc(5). */
+import fs from 'node:fs';
+
+/** One mapping of /proc/PID/maps. */
+export interface Mapping {
+  start: number;
+  end: number;
+  /** e.g. "rw-p" */
+  permissions: string;
+  offset: number;
+  /** "major:minor" in hexadecimal. */
+  device: string;
+  inode: number;
+  name: string;
+}
+
+const mappingLine = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) (\S+) (\d+)\s*(.*)$/;
+
+function parseMapping(line: string): Mapping | undefined {
+  const m = mappingLine.exec(line);
+  if (!m) return undefined;
+  return {
+    start: parseInt(m[1]!, 16), end: parseInt(m[2]!, 16), permissions: m[3]!, offset: parseInt(m[4]!, 16),
+    device: m[5]!, inode: Number(m[6]), name: m[7]!,
+  };
+}
+
+export function mappings(pid: number): Mapping[] {
+  const out: Mapping[] = [];
+  for (const line of fs.readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
+    const mapping = parseMapping(line);
+    if (mapping) out.push(mapping);
+  }
+  return out;
+}
+
+/** VmFlags of every mapping by its start address (two-letter codes, e.g. "gd", "wf", "mw"). */
+export function mappingFlags(pid: number): Map<number, Set<string>> {
+  const out = new Map<number, Set<string>>();
+  let start = 0;
+  for (const line of fs.readFileSync(`/proc/${pid}/smaps`, 'latin1').split('\n')) {
+    if (line.startsWith('VmFlags:')) out.set(start, new Set(line.slice(8).trim().split(' ')));
+    else if (/^[0-9a-f]+-/.test(line)) start = parseInt(line, 16);
+  }
+  return out;
+}
+
+/** The fields of /proc/PID/status by name. */
+export function status(pid: number): Map<string, string> {
+  return parseStatus(fs.readFileSync(`/proc/${pid}/status`, 'latin1'));
+}
+
+function parseStatus(text: string): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0) out.set(line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  return out;
+}
+
+/** Blocked, ignored and caught signals of one thread, as bit masks (bit 0 = signal 1). */
+export interface SignalSets {
+  blocked: bigint;
+  ignored: bigint;
+  caught: bigint;
+}
+
+export function signalSets(tid: number): SignalSets {
+  const fields = status(tid);
+  const mask = (name: string): bigint => BigInt('0x' + (fields.get(name) ?? '0'));
+  return { blocked: mask('SigBlk'), ignored: mask('SigIgn'), caught: mask('SigCgt') };
+}
+
+export function threadIds(pid: number): number[] {
+  return fs.readdirSync(`/proc/${pid}/task`).map(Number);
+}
+
+/** Fields of /proc/PID/stat, counted from 1 as in proc(5); field 2 (the name) is not among them. */
+export function statFields(pid: number): (index: number) => string {
+  const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (index) => fields[index - 3] ?? '0';
+}
+
+/** The name of a process without its line end. */
+export function commandName(pid: number): string {
+  return fs.readFileSync(`/proc/${pid}/comm`, 'latin1').replace(/\n$/, '');
+}
+
+export function exists(pid: number): boolean {
+  return fs.existsSync(`/proc/${pid}`);
+}
+
+/** What each open descriptor of a process points to. */
+export function descriptorTargets(pid: number): Map<number, string> {
+  const out = new Map<number, string>();
+  for (const name of fs.readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      out.set(Number(name), fs.readlinkSync(`/proc/${pid}/fd/${name}`));
+    } catch {
+      // closed between the listing and the look
+    }
+  }
+  return out;
+}
+
+/** The 16 resource limits, soft and hard, in the order of their numbers; 2^64-1 is "unlimited". */
+export function resourceLimits(pid: number): [string, string][] {
+  const order = ['cpu time', 'file size', 'data size', 'stack size', 'core file size', 'resident set', 'processes', 'open files', 'locked memory',
+    'address space', 'file locks', 'pending signals', 'msgqueue size', 'nice priority', 'realtime priority', 'realtime timeout'];
+  const lines = fs.readFileSync(`/proc/${pid}/limits`, 'latin1').split('\n');
+  const value = (text: string): string => (text === 'unlimited' ? '18446744073709551615' : text);
+  return order.map((name) => {
+    const line = lines.find((l) => l.startsWith(`Max ${name}`)) ?? '';
+    const [soft = 'unlimited', hard = 'unlimited'] = line.slice(26).trim().split(/\s+/);
+    return [value(soft), value(hard)];
+  });
+}

@@ -1,0 +1,226 @@
+/**
+ * ptrace(2) as typed states: a `RunningTask` can only be interrupted and waited for, a `StoppedTask` can be read,
+ * written and resumed. A task belongs to the OS thread that seized it.
+ */
+import { call } from './gate.ts';
+import { arena, scratch } from './memory.ts';
+import { must, SystemCallError } from './errors.ts';
+import { nr } from './x64/numbers.ts';
+import { Registers, registerCount } from './x64/registers.ts';
+
+const request = {
+  cont: 7, singleStep: 9, getRegisters: 12, setRegisters: 13, detach: 17, getEventMessage: 0x4201, getSignalInfo: 0x4202, setSignalInfo: 0x4203,
+  getRegisterSet: 0x4204, setRegisterSet: 0x4205, seize: 0x4206, interrupt: 0x4207, listen: 0x4208, getSignalMask: 0x420a, setSignalMask: 0x420b,
+  getRseqConfiguration: 0x420f,
+} as const;
+
+export const traceOption = { fork: 2, vfork: 4, clone: 8, exec: 16, exit: 64, exitKill: 0x100000 } as const;
+export const traceEvent = { fork: 1, vfork: 2, clone: 3, exec: 4, exit: 6, stop: 128 } as const;
+
+const waitAll = 0x40000000; // __WALL
+const waitOwnThread = 0x20000000; // __WNOTHREAD
+const waitNoHang = 1;
+const ntX86Xstate = 0x202;
+export const SIGTRAP = 5;
+export const ESRCH = 3;
+
+const statusAt = scratch(8);
+const registersAt = scratch(registerCount * 8);
+const vectorAt = scratch(16);
+const wordsAt = scratch(256);
+const xstateAt = scratch(16384);
+
+/** What waitpid reports about a task. */
+export type TaskStatus =
+  | { kind: 'stopped'; signal: number; event: number }
+  | { kind: 'exited'; code: number }
+  | { kind: 'killed'; signal: number; core: boolean };
+
+function decode(status: number): TaskStatus {
+  if ((status & 0xff) === 0x7f) return { kind: 'stopped', signal: (status >> 8) & 0xff, event: status >> 16 };
+  if ((status & 0x7f) === 0) return { kind: 'exited', code: (status >> 8) & 0xff };
+  return { kind: 'killed', signal: status & 0x7f, core: (status & 0x80) !== 0 };
+}
+
+/** One pending event of any task that this thread traces (or of its children), without waiting. */
+export function reapAny(): { tid: number; status: TaskStatus } | undefined {
+  const tid = call(nr.wait4, -1, arena.address + statusAt, waitAll | waitOwnThread | waitNoHang, 0);
+  return tid > 0 ? { tid, status: decode(arena.i32[statusAt >> 2]!) } : undefined;
+}
+
+/** A pending event of one task, without waiting. */
+export function reap(tid: number): TaskStatus | undefined {
+  return call(nr.wait4, tid, arena.address + statusAt, waitAll | waitNoHang, 0) === tid ? decode(arena.i32[statusAt >> 2]!) : undefined;
+}
+
+function ptrace(operation: keyof typeof request, tid: number, address = 0, data = 0): number {
+  return call(nr.ptrace, request[operation], tid, address, data);
+}
+
+function mustPtrace(operation: keyof typeof request, tid: number, address = 0, data = 0): number {
+  return must(ptrace(operation, tid, address, data), `ptrace ${operation}`, { tid });
+}
+
+/** The task ended (or was killed) although it was expected to stop. */
+export class TaskEnded extends Error {
+  readonly tid: number;
+  readonly status: TaskStatus;
+  constructor(tid: number, status: TaskStatus) {
+    super(`Cannot go on with task ${tid}: it ended (${JSON.stringify(status)})`);
+    this.name = 'TaskEnded';
+    this.tid = tid;
+    this.status = status;
+  }
+}
+
+/** The task did not stop within the deadline, e.g. because it sleeps uninterruptibly. */
+export class StopTimeout extends Error {
+  constructor(tid: number, milliseconds: number) {
+    super(`Cannot stop task ${tid}: it did not react within ${milliseconds} ms (uninterruptible sleep?)`);
+    this.name = 'StopTimeout';
+  }
+}
+
+const pauseAt = scratch(16);
+function nap(microseconds: number): void {
+  arena.write64(pauseAt, 0);
+  arena.write64(pauseAt + 8, microseconds * 1000);
+  call(nr.nanosleep, arena.address + pauseAt, 0);
+}
+
+/** Waits for a task's next event: spins for a moment, then sleeps in short steps. */
+export function waitForEvent(tid: number, milliseconds = 5000): TaskStatus {
+  const start = performance.now();
+  for (let round = 0; ; round++) {
+    const status = reap(tid);
+    if (status) return status;
+    const waited = performance.now() - start;
+    if (waited > milliseconds) throw new StopTimeout(tid, milliseconds);
+    if (waited > 0.3) nap(waited > 20 ? 1000 : 50);
+    else if (round % 8 === 7) call(nr.sched_yield);
+  }
+}
+
+export class RunningTask {
+  readonly tid: number;
+
+  constructor(tid: number) {
+    this.tid = tid;
+  }
+
+  /** Attaches without stopping. @returns the error when that is not possible (ESRCH: gone; EPERM: traced already) */
+  static seize(tid: number, options: number): RunningTask | SystemCallError {
+    const result = ptrace('seize', tid, 0, options);
+    return result < 0 ? new SystemCallError('ptrace seize', result, { tid }) : new RunningTask(tid);
+  }
+
+  /** Asks for a stop; false when the task is gone. */
+  interrupt(): boolean {
+    return ptrace('interrupt', this.tid) >= 0;
+  }
+
+  /** Waits for the next stop. @throws TaskEnded, StopTimeout */
+  waitStop(milliseconds?: number): StoppedTask {
+    const status = waitForEvent(this.tid, milliseconds);
+    if (status.kind !== 'stopped') throw new TaskEnded(this.tid, status);
+    return new StoppedTask(this.tid, status.signal, status.event);
+  }
+}
+
+export interface RseqConfiguration {
+  pointer: number;
+  size: number;
+  signature: number;
+  flags: number;
+}
+
+export class StoppedTask {
+  readonly tid: number;
+  /** The signal of the stop; with `event` 0 it is about to be delivered. */
+  readonly signal: number;
+  readonly event: number;
+
+  constructor(tid: number, signal: number, event: number) {
+    this.tid = tid;
+    this.signal = signal;
+    this.event = event;
+  }
+
+  registers(): Registers {
+    mustPtrace('getRegisters', this.tid, 0, arena.address + registersAt);
+    return new Registers(arena.u64.slice(registersAt >> 3, (registersAt >> 3) + registerCount));
+  }
+
+  setRegisters(registers: Registers): void {
+    arena.u64.set(registers.words, registersAt >> 3);
+    mustPtrace('setRegisters', this.tid, 0, arena.address + registersAt);
+  }
+
+  /** FPU, SSE, AVX … state in the kernel's xsave layout. */
+  extendedState(): Uint8Array {
+    arena.write64(vectorAt, arena.address + xstateAt);
+    arena.write64(vectorAt + 8, 16384);
+    mustPtrace('getRegisterSet', this.tid, ntX86Xstate, arena.address + vectorAt);
+    return arena.u8.slice(xstateAt, xstateAt + arena.read64(vectorAt + 8));
+  }
+
+  setExtendedState(bytes: Uint8Array): void {
+    arena.u8.set(bytes, xstateAt);
+    arena.write64(vectorAt, arena.address + xstateAt);
+    arena.write64(vectorAt + 8, bytes.length);
+    mustPtrace('setRegisterSet', this.tid, ntX86Xstate, arena.address + vectorAt);
+  }
+
+  signalMask(): bigint {
+    mustPtrace('getSignalMask', this.tid, 8, arena.address + wordsAt);
+    return arena.u64[wordsAt >> 3]!;
+  }
+
+  setSignalMask(mask: bigint): void {
+    arena.u64[wordsAt >> 3] = mask;
+    mustPtrace('setSignalMask', this.tid, 8, arena.address + wordsAt);
+  }
+
+  /** The 128 bytes of siginfo of a signal-delivery stop. */
+  signalInfo(): Uint8Array {
+    mustPtrace('getSignalInfo', this.tid, 0, arena.address + wordsAt);
+    return arena.u8.slice(wordsAt, wordsAt + 128);
+  }
+
+  /** The new task's id at a fork, vfork or clone event. */
+  eventMessage(): number {
+    mustPtrace('getEventMessage', this.tid, 0, arena.address + wordsAt);
+    return arena.read64(wordsAt);
+  }
+
+  /** The registered rseq area, or undefined when there is none or the kernel cannot say (before 5.13). */
+  rseq(): RseqConfiguration | undefined {
+    if (ptrace('getRseqConfiguration', this.tid, 24, arena.address + wordsAt) < 0) return undefined;
+    const pointer = arena.read64(wordsAt);
+    if (pointer === 0) return undefined;
+    const word = wordsAt >> 2;
+    return { pointer, size: arena.u32[word + 2]!, signature: arena.u32[word + 3]!, flags: arena.u32[word + 4]! };
+  }
+
+  /** Resumes, delivering `signal` when it is not 0. A task that is gone is reported by the next wait. */
+  resume(signal = 0): RunningTask {
+    ptrace('cont', this.tid, 0, signal);
+    return new RunningTask(this.tid);
+  }
+
+  /** Executes one instruction and stops again. @throws TaskEnded, StopTimeout */
+  step(): StoppedTask {
+    mustPtrace('singleStep', this.tid);
+    return new RunningTask(this.tid).waitStop();
+  }
+
+  /** Leaves a group-stopped task stopped, but lets it see SIGCONT. */
+  listen(): RunningTask {
+    ptrace('listen', this.tid);
+    return new RunningTask(this.tid);
+  }
+
+  detach(signal = 0): void {
+    ptrace('detach', this.tid, 0, signal);
+  }
+}
