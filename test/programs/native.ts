@@ -1,0 +1,146 @@
+/**
+ * Runs the test programs on this machine, without any migration: the proof that a program's own checks hold
+ * natively, also on a loaded machine, and the run that others are compared with.
+ * `node test/programs/native.ts [--only NAME,…] [--seconds S] [--repeat N] [--jobs N] [--load N] [--json]`
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildPrograms } from './build.ts';
+import { programs, type Ending, type Need, type Program, type Stimulus } from './programs.ts';
+
+export interface Outcome {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was wrong; empty when ok. */
+  readonly why: string;
+  readonly stdout: string;
+  readonly seconds: number;
+}
+
+/** The needs that this machine does not meet, of all that exist. */
+export async function missingNeeds(): Promise<Set<Need>> {
+  const flags = new Set((await readFile('/proc/cpuinfo', 'utf8')).match(/^flags.*$/m)?.[0].split(/\s+/) ?? []);
+  const has: Record<Need, boolean> = {
+    avx2: flags.has('avx2'),
+    avx512f: flags.has('avx512f'),
+    pku: flags.has('ospke'),
+    root: process.getuid?.() === 0,
+  };
+  return new Set((Object.keys(has) as Need[]).filter((need) => !has[need]));
+}
+
+/** The command line that starts a case: limits are raised by a shell that becomes the program. */
+export function commandLine(program: Program, binary: string, seconds: number): string[] {
+  const argv = [binary, String(seconds), ...program.args];
+  if (program.limits.stack === undefined) return argv;
+  return ['/bin/sh', '-c', `ulimit -s ${program.limits.stack / 1024} && exec "$@"`, 'sh', ...argv];
+}
+
+/** The sentence about an ending that is not the expected one; empty when it is. */
+export function endingProblem(expected: Ending, code: number | null, signal: string | null): string {
+  const wanted = 'exit' in expected ? `exit ${expected.exit}` : expected.signal;
+  const got = signal ?? `exit ${code}`;
+  return wanted === got ? '' : `ended with ${got} instead of ${wanted}`;
+}
+
+function stimulate(child: ChildProcess, stimulus: Stimulus): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if ('signal' in stimulus) child.kill(stimulus.signal);
+  else if ('input' in stimulus) child.stdin?.write(stimulus.input);
+  else child.stdin?.end();
+}
+
+export async function runNative(program: Program, binary: string, seconds = program.seconds): Promise<Outcome> {
+  const began = performance.now();
+  const directory = await mkdtemp(join(tmpdir(), 'program-'));
+  const argv = commandLine(program, binary, seconds);
+  const fed = program.stimuli.some((each) => !('signal' in each));
+  const child = spawn(argv[0]!, argv.slice(1), {
+    cwd: directory,
+    env: { ...process.env, ...program.env },
+    stdio: [fed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const timers: NodeJS.Timeout[] = [];
+  child.stdin?.on('error', () => {}); // a program that ended does not read what is still to be fed
+  child.stdout!.on('data', (chunk: Buffer) => {
+    const before = stdout;
+    stdout += chunk.toString();
+    if (before.includes('ready\n') || !stdout.includes('ready\n')) return;
+    for (const each of program.stimuli) timers.push(setTimeout(() => stimulate(child, each), each.at * seconds * 1000));
+  });
+  child.stderr!.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const deadline = setTimeout(() => child.kill('SIGKILL'), (seconds * 4 + 30) * 1000);
+  const [code, signal] = await new Promise<[number | null, string | null]>((done, failed) => {
+    child.on('error', failed);
+    child.on('close', (...ending) => done(ending));
+  });
+  for (const timer of [deadline, ...timers]) clearTimeout(timer);
+  await rm(directory, { recursive: true, force: true });
+  const complaint = stderr.replaceAll(/^migrate: \d+\n/gm, '').trim();
+  const unready = stdout.startsWith('ready\n') ? '' : 'did not print "ready" first';
+  const why = [endingProblem(program.ends, code, signal), unready, complaint].filter(Boolean).join('; ');
+  return { name: program.name, ok: why === '', why, stdout, seconds: (performance.now() - began) / 1000 };
+}
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string' }, seconds: { type: 'string' }, repeat: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: String(availableParallelism()) }, load: { type: 'string', default: '0' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const only = values.only?.split(',');
+  const chosen = programs.filter((each) => only === undefined || only.includes(each.name));
+  const missing = await missingNeeds();
+  const directory = await mkdtemp(join(tmpdir(), 'programs-'));
+  const hogs = Array.from({ length: Number(values.load) }, () => spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const outputs = new Map<string, string>();
+  const report = (line: Record<string, unknown>): void => {
+    if (values.json) console.log(JSON.stringify(line));
+    else if (line.passed === undefined) console.log(`${line.ok === true ? 'ok     ' : line.skipped === true ? 'skipped' : 'FAILED '} ${String(line.case)} ${String(line.why ?? '')}`);
+    else console.log(`${String(line.passed)} passed, ${String(line.failed)} failed, ${String(line.skipped)} skipped`);
+  };
+  try {
+    const binaries = await buildPrograms(directory, chosen);
+    const queue = Array.from({ length: Number(values.repeat) }, () => chosen).flat();
+    const worker = async (): Promise<void> => {
+      for (let each = queue.shift(); each !== undefined; each = queue.shift()) {
+        const need = each.needs.find((one) => missing.has(one));
+        if (need !== undefined) {
+          tally.skipped++;
+          report({ suite: 'programs', case: each.name, mode: 'home', skipped: true, why: `needs ${need}` });
+          continue;
+        }
+        const outcome = await runNative(each, binaries.get(each.name)!, values.seconds === undefined ? each.seconds : Number(values.seconds));
+        const first = outputs.get(each.name) ?? outcome.stdout;
+        outputs.set(each.name, first);
+        const why = outcome.ok && first !== outcome.stdout ? 'printed something else than in its first run' : outcome.why;
+        tally[why === '' ? 'passed' : 'failed']++;
+        report({ suite: 'programs', case: each.name, mode: 'home', ok: why === '', why, seconds: outcome.seconds });
+      }
+    };
+    await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+  } finally {
+    for (const hog of hogs) hog.kill('SIGKILL');
+    await rm(directory, { recursive: true, force: true });
+  }
+  report({ suite: 'programs', ...tally });
+  process.exitCode = tally.failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) await main();
