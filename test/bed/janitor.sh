@@ -1,0 +1,48 @@
+#!/bin/bash
+# Removes a test-bed when the process that used it ends, however it ends.
+#
+# usage: janitor.sh STATE_DIRECTORY CGROUP_DIRECTORY...      (the first cgroup directory is the cgroup2 one)
+#
+# The user of the bed holds the other end of our standard input. End of file means that it called
+# Bed.stop(), exited or was killed; there is no other way to be told, and none is needed. We run in a
+# session of our own, so that Ctrl-C in the user's terminal does not reach us.
+#
+# Why nothing can be left behind: every process of the bed first joins a directory below the cgroup2 one
+# and exits if it cannot. So killing that directory's members and then removing it either succeeds, and
+# nobody can join any more, or fails because somebody joined in between, and is tried again.
+trap '' INT TERM HUP QUIT PIPE
+cd / || exit 1
+state=$1
+shift
+unified=$1
+
+while read -r _; do :; done
+
+remove_tree() { # rmdir works on cgroups from the leaves up; their files vanish with them
+  [ -d "$1" ] || return 0
+  find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+  [ ! -d "$1" ]
+}
+
+kill_members() { # kernels before 5.14 lack cgroup.kill
+  [ -d "$unified" ] || return 0
+  { echo 1 > "$unified/cgroup.kill"; } 2>/dev/null && return 0
+  find "$unified" -name cgroup.procs -exec cat {} + 2>/dev/null | while read -r pid; do kill -9 "$pid"; done 2>/dev/null
+}
+
+remaining() {
+  local left=0 directory
+  for directory in "$@"; do remove_tree "$directory" || left=1; done
+  return $((1 - left))
+}
+
+tries=0
+kill_members
+while remaining "$@"; do
+  tries=$((tries + 1))
+  [ "$tries" -gt 2000 ] && exit 1 # at least ten seconds: a member is stuck in the kernel
+  [ "$tries" -gt 5 ] && sleep 0.005
+  kill_members
+done
+# The bed's mounts live in namespaces that are gone by now; --one-file-system in case one is not.
+rm -rf --one-file-system -- "$state"
