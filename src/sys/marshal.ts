@@ -1,0 +1,263 @@
+/**
+ * Turns one trapped call of a body into a plan: forward it with these buffers, let the engine do it, or come home.
+ * Pure: the body's memory is only read, through `BodyMemory`, and only for strings, vectors and lengths; the contents
+ * of buffers are moved by the engine afterwards.
+ *
+ * Addresses that no user memory can have are a fault here; all other bad pointers show when the engine reads them.
+ * Null pointers and empty buffers travel as they are, so that home's kernel gives its own answer.
+ */
+
+import {
+  asInt,
+  asUnsigned,
+  comeHome,
+  fault,
+  largestTransfer,
+  planBuffer,
+  userAddress,
+  type BodyMemory,
+  type BufferPlan,
+  type Plan,
+} from './call_plan.ts';
+import { planSendMessage, planVector } from './marshal_vectors.ts';
+import {
+  fcntlCommands,
+  ioctlRequests,
+  pointerSocketOptions,
+  prctlOptions,
+  removalCommands,
+  semctlCommands,
+  specialPrctlOptions,
+} from './syscall_commands.ts';
+import { nativeArchitecture, type Architecture } from './syscall_numbers.ts';
+import { describe, type ArgumentKind, type SyscallDescription } from './syscalls.ts';
+
+export type { BodyMemory, BufferPlan, ForwardPlan, Plan, Segment } from './call_plan.ts';
+
+interface Call {
+  readonly description: SyscallDescription;
+  readonly args: readonly bigint[];
+  readonly memory: BodyMemory;
+  readonly architecture: Architecture;
+}
+
+/**
+ * The plan for call `nr` with `args` (up to six, as seccomp reports them). The caller has checked that the call was made
+ * in the native convention: `seccomp_data.arch` is not known here.
+ */
+export function planCall(
+  nr: number,
+  args: readonly bigint[],
+  memory: BodyMemory,
+  architecture: Architecture = nativeArchitecture,
+): Plan {
+  const description = describe(nr, architecture);
+  if (description === undefined) return comeHome(`unknown system call ${nr}`);
+  const call = { description, args: sixArguments(args), memory, architecture };
+  return refinements[description.name]?.(call) ?? planByClass(call);
+}
+
+/**
+ * The plan for making a call at home whatever its class, as its argument kinds say. For the engine, when a special call
+ * turns out to need no more than that (a getrusage of children, an rt_sigaction to be mirrored).
+ */
+export function planForwarded(
+  nr: number,
+  args: readonly bigint[],
+  memory: BodyMemory,
+  architecture: Architecture = nativeArchitecture,
+): Plan {
+  const description = describe(nr, architecture);
+  if (description === undefined) return comeHome(`unknown system call ${nr}`);
+  return forward({ description, args: sixArguments(args), memory, architecture });
+}
+
+/**
+ * Whether an absolute path leads into a process's own directory of /proc, where the deputy's own entry would show the
+ * deputy: /proc/self, /proc/thread-self, or /proc/N for one of `ids` (the process's pid and thread ids). Works on the
+ * text only; links are not followed.
+ */
+export function isProcSelf(path: string, ...ids: readonly number[]): boolean {
+  if (!path.startsWith('/')) return false;
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') parts.pop();
+    else parts.push(part);
+  }
+  const [root, owner] = parts;
+  if (root !== 'proc' || owner === undefined) return false;
+  return owner === 'self' || owner === 'thread-self' || ids.some((id) => owner === String(id));
+}
+
+function sixArguments(args: readonly bigint[]): readonly bigint[] {
+  return Array.from({ length: 6 }, (_, i) => BigInt.asUintN(64, args[i] ?? 0n));
+}
+
+function planByClass(call: Call): Plan {
+  const { description } = call;
+  switch (description.class) {
+    case 'forward':
+      return forward(call);
+    case 'special':
+      return special(call);
+    case 'local':
+      return comeHome(`${description.name}, which should not have trapped`);
+    case 'come-home':
+      return comeHome(description.name);
+  }
+}
+
+function special({ description }: Call): Plan {
+  return { kind: 'special', name: description.name };
+}
+
+/** Plans `kinds` (default: the table's own) into buffers. */
+function forward(call: Call, kinds: readonly ArgumentKind[] = call.description.arguments): Plan {
+  const { description, memory } = call;
+  const bulk = description.bulk === true;
+  const args = [...call.args];
+  const buffers: BufferPlan[] = [];
+  for (const [index, kind] of kinds.entries()) {
+    const planned = planBuffer(kind, index, { args, memory, bulk });
+    if ('failed' in planned) return named(planned.failed, description.name);
+    buffers.push(...planned.ok);
+  }
+  if (bulk && args[2] > BigInt(largestTransfer)) args[2] = BigInt(largestTransfer);
+  return { kind: 'forward', nr: description.nr, args, buffers };
+}
+
+function named(plan: Plan, name: string): Plan {
+  return plan.kind === 'come-home' ? comeHome(`${name} with ${plan.reason}`) : plan;
+}
+
+/** The call with one argument replaced. */
+function withArgument(call: Call, index: number, argument: bigint): Call {
+  return { ...call, args: call.args.with(index, argument) };
+}
+
+/** A multiplexed call: argument `carrier` is what the command says, and an unlisted command comes home. */
+function byCommand(
+  call: Call,
+  commands: ReadonlyMap<number, ArgumentKind>,
+  at: { command: number; carrier: number },
+): Plan {
+  const command = asUnsigned(call.args[at.command]);
+  const kind = commands.get(command);
+  if (kind === undefined) return comeHome(`${call.description.name} 0x${command.toString(16)}`);
+  return forward(
+    call,
+    call.args.map((_, i) => (i === at.carrier ? kind : { kind: 'value' })),
+  );
+}
+
+function plainCommand(call: Call, commands: ReadonlySet<number>, at: number): Plan {
+  const command = asInt(call.args[at]);
+  if (commands.has(command)) return forward(call);
+  return comeHome(`${call.description.name} ${command}`);
+}
+
+/** CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID and the negative clocks of other processes and threads. */
+function isCpuClock(clock: number): boolean {
+  return clock < 0 || clock === 2 || clock === 3;
+}
+
+function unlessCpuClock(call: Call): Plan {
+  if (isCpuClock(asInt(call.args[0]))) return comeHome(`${call.description.name} of CPU time`);
+  return forward(call);
+}
+
+/** ITIMER_VIRTUAL and ITIMER_PROF count the CPU time of the deputy, which uses none. */
+function unlessCpuTimer(call: Call): Plan {
+  return asInt(call.args[0]) === 0 ? forward(call) : comeHome(`${call.description.name} of CPU time`);
+}
+
+/** A signal mask has to hold where the signals are delivered: with the body. */
+function unlessMasked(mask: number): (call: Call) => Plan {
+  return (call) => (call.args[mask] === 0n ? forward(call) : special(call));
+}
+
+/** pselect6's last argument points to {mask, size}; libc always passes it, mostly with a null mask. */
+function planPselect(call: Call): Plan {
+  if (call.args[5] === 0n) return forward(call);
+  const address = userAddress(call.args[5]);
+  const pair = address === undefined ? undefined : call.memory.read(address, 16);
+  if (pair === undefined) return fault;
+  if (pair.subarray(0, 8).some((byte) => byte !== 0)) return special(call);
+  return forward(withArgument(call, 5, 0n));
+}
+
+/** EPOLL_CTL_DEL ignores its event, which may be anything. */
+function planEpollControl(call: Call): Plan {
+  return forward(asInt(call.args[1]) === 2 ? withArgument(call, 3, 0n) : call);
+}
+
+/** accept and recvfrom ignore the length when no address is wanted. */
+function ignoringLength(address: number, length: number): (call: Call) => Plan {
+  return (call) => forward(call.args[address] === 0n ? withArgument(call, length, 0n) : call);
+}
+
+function planSocketOption(call: Call): Plan {
+  const option = `${asInt(call.args[1])}:${asInt(call.args[2])}`;
+  return pointerSocketOptions.has(option) ? comeHome(`${call.description.name} ${option}`) : forward(call);
+}
+
+function planPrctl(call: Call): Plan {
+  return specialPrctlOptions.has(asInt(call.args[0]))
+    ? special(call)
+    : byCommand(call, prctlOptions, { command: 0, carrier: 1 });
+}
+
+/** MADV_GUARD_INSTALL and MADV_GUARD_REMOVE: the engine may refuse them with EINVAL as older kernels do; libc then uses mprotect. */
+function planAdvice(call: Call): Plan {
+  const advice = asInt(call.args[2]);
+  return advice === 102 || advice === 103 ? special(call) : comeHome(`madvise ${advice}`);
+}
+
+/** SIGEV_THREAD has the kernel read a cookie through a pointer inside the event. */
+function planQueueNotify(call: Call): Plan {
+  const address = userAddress(call.args[1]);
+  if (address === undefined) return fault;
+  const event = address === 0 ? undefined : call.memory.read(address, 64);
+  if (address !== 0 && event === undefined) return fault;
+  return event?.[12] === 2 ? comeHome('mq_notify by thread') : forward(call);
+}
+
+/** 0xffffffff only asks. */
+function planPersonality(call: Call): Plan {
+  return asUnsigned(call.args[0]) === 0xffffffff ? forward(call) : comeHome('a change of personality');
+}
+
+/** Calls whose plan depends on more than the table's row. */
+const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefined>>> = {
+  readv: (call) => planVector('readv', call),
+  writev: (call) => planVector('writev', call),
+  preadv: (call) => planVector('preadv', call),
+  pwritev: (call) => planVector('pwritev', call),
+  preadv2: (call) => planVector('preadv2', call),
+  pwritev2: (call) => planVector('pwritev2', call),
+  sendmsg: planSendMessage,
+  ioctl: (call) => byCommand(call, ioctlRequests, { command: 1, carrier: 2 }),
+  fcntl: (call) => byCommand(call, fcntlCommands, { command: 1, carrier: 2 }),
+  prctl: planPrctl,
+  semctl: (call) => plainCommand(call, semctlCommands, 2),
+  shmctl: (call) => plainCommand(call, removalCommands, 1),
+  msgctl: (call) => plainCommand(call, removalCommands, 1),
+  setsockopt: planSocketOption,
+  getsockopt: planSocketOption,
+  accept: ignoringLength(1, 2),
+  accept4: ignoringLength(1, 2),
+  recvfrom: ignoringLength(4, 5),
+  epoll_ctl: planEpollControl,
+  epoll_pwait: unlessMasked(4),
+  epoll_pwait2: unlessMasked(4),
+  ppoll: unlessMasked(3),
+  pselect6: planPselect,
+  clock_nanosleep: unlessCpuClock,
+  timer_create: unlessCpuClock,
+  setitimer: unlessCpuTimer,
+  getitimer: unlessCpuTimer,
+  madvise: planAdvice,
+  mq_notify: planQueueNotify,
+  personality: planPersonality,
+};
