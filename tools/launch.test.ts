@@ -89,10 +89,7 @@ test('a launcher finds its project through links, from the PATH, and by a relati
   symlinkSync(path.join(root, 'bin', 'mosps'), path.join(elsewhere, 'one'));
   symlinkSync('one', path.join(elsewhere, 'ps'));
   assert.equal(run(path.join(elsewhere, 'ps')).lines[1], path.join(root, 'src/cli/mosps.ts'));
-  assert.equal(
-    run('env', [`PATH=${elsewhere}:/usr/bin:/bin`, 'ps']).lines[1],
-    path.join(root, 'src/cli/mosps.ts'),
-  );
+  assert.equal(run('env', [`PATH=${elsewhere}:/usr/bin:/bin`, 'ps']).lines[1], path.join(root, 'src/cli/mosps.ts'));
   assert.equal(run('./mosps', [], path.join(root, 'bin')).lines[1], './../src/cli/mosps.ts');
   assert.equal(run('sh', ['mosps'], path.join(root, 'bin')).lines[1], './../src/cli/mosps.ts');
 });

@@ -57,8 +57,10 @@ test('runStep counts exit 77 as skipped and gives the reason', async () => {
 });
 
 test('runStep collects the names of what was skipped inside', async () => {
-  const { result } = await run('echo "skipped: gate: no node:ffi"; echo ok');
-  assert.deepEqual(result.skips, ['gate: no node:ffi']);
+  const { result } = await run(
+    'echo "skipped: gate: no node:ffi"; echo "skip  gzip   moved"; echo "      needs gzip"; echo ok',
+  );
+  assert.deepEqual(result.skips, ['gate: no node:ffi', 'gzip moved: needs gzip']);
 });
 
 test('runStep ends a command and its children at the deadline', async () => {

@@ -55,8 +55,7 @@ export async function runStep(step: Step, options: StepOptions): Promise<StepRes
   output.forEach((each) => each.close());
   child.stdout.destroy();
   child.stderr.destroy();
-  const skips = lines.flatMap((line) => /^skipped:? (.*)/.exec(line)?.[1] ?? []);
-  const result = { ...judge(end, lines), seconds: (performance.now() - begin) / 1000, skips };
+  const result = { ...judge(end, lines), seconds: (performance.now() - begin) / 1000, skips: skipsIn(lines) };
   if (result.outcome === 'failed' && !step.live) {
     lines.forEach((line) => options.print(`  ${line}`));
   }
@@ -122,6 +121,15 @@ function judge(
     };
   }
   return { outcome: 'failed', why: end.signal === null ? `exit code ${end.code}` : `ended by ${end.signal}` };
+}
+
+/** A skip is told as `skipped: name: reason` or `skip name …`; the reason may stand on the next line, indented. */
+function skipsIn(lines: readonly string[]): string[] {
+  return lines.flatMap((line, index) => {
+    const name = /^skip(?:ped)?:? +(.*)/.exec(line)?.[1];
+    const more = /^ {4,}(\S.*)/.exec(lines[index + 1] ?? '')?.[1];
+    return name === undefined ? [] : [(more === undefined ? name : `${name}: ${more}`).replaceAll(/ {2,}/g, ' ')];
+  });
 }
 
 function signalGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
