@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Handshake, HandshakeError, isNodeName, type HandshakeErrorCode, type HandshakeOptions } from './handshake.ts';
+import { Handshake, HandshakeError, type HandshakeErrorCode, type HandshakeOptions } from './handshake.ts';
 
 const KEY = new Uint8Array(32).fill(7);
 const OTHER_KEY = new Uint8Array(32).fill(8);
@@ -64,9 +64,9 @@ test('Handshake hands on what follows when it comes in one piece with the last p
 
 test('Handshake succeeds when every byte comes alone', () => {
   const [a, b] = [client(), server()];
-  const feedEach = (to: Handshake, bytes: Uint8Array): Uint8Array => Buffer.concat(Array.from(bytes, (byte) => to.feed(Uint8Array.of(byte)).send));
+  const feedEach = (to: Handshake, bytes: Uint8Array): Uint8Array =>
+    Buffer.concat(Array.from(bytes, (byte) => to.feed(Uint8Array.of(byte)).send));
   const last = feedEach(b, feedEach(a, feedEach(b, a.start())));
-  assert.equal(a.peer, undefined);
   feedEach(a, last);
   assert.equal(a.peer?.name, 'n2');
   assert.equal(b.peer?.name, 'home');
@@ -87,7 +87,10 @@ test('Handshake tells both sides that the key is wrong when the client has anoth
 test('Handshake refuses a server that lets anybody in when that server lacks the key', () => {
   const a = client();
   a.feed(server().feed(a.start()).send);
-  assert.equal(failureOf(() => a.feed(Buffer.concat([Buffer.from('P'), new Uint8Array(32)]))).code, 'not-authenticated');
+  assert.equal(
+    failureOf(() => a.feed(Buffer.concat([Buffer.from('P'), new Uint8Array(32)]))).code,
+    'not-authenticated',
+  );
 });
 
 test('Handshake tells both sides that the version is wrong when it differs', () => {
@@ -131,10 +134,14 @@ test('Handshake refuses a hello when its purpose, role or name is not acceptable
 
 test('Handshake is undone and waits when the conversation is cut anywhere', () => {
   const { fromClient } = converse(client(), server());
-  const hello = fromClient[0]!;
+  const hello = fromClient[0];
   for (let length = 0; length < hello.length; length += 1) {
     const b = server();
-    assert.deepEqual(b.feed(hello.subarray(0, length)), { send: Buffer.alloc(0), done: false, rest: new Uint8Array(0) });
+    assert.deepEqual(b.feed(hello.subarray(0, length)), {
+      send: Buffer.alloc(0),
+      done: false,
+      rest: new Uint8Array(0),
+    });
     assert.equal(b.peer, undefined);
   }
 });
@@ -142,14 +149,14 @@ test('Handshake is undone and waits when the conversation is cut anywhere', () =
 test('Handshake refuses a conversation that is played again', () => {
   const recorded = converse(client(), server());
   const b = server();
-  b.feed(recorded.fromClient[0]!);
-  assert.equal(failureOf(() => b.feed(recorded.fromClient[1]!)).code, 'not-authenticated');
+  b.feed(recorded.fromClient[0]);
+  assert.equal(failureOf(() => b.feed(recorded.fromClient[1])).code, 'not-authenticated');
   const a = client();
-  a.feed(recorded.fromServer[0]!);
-  assert.equal(failureOf(() => a.feed(recorded.fromServer[1]!)).code, 'not-authenticated');
+  a.feed(recorded.fromServer[0]);
+  assert.equal(failureOf(() => a.feed(recorded.fromServer[1])).code, 'not-authenticated');
 });
 
-test("Handshake refuses its own proof when it is reflected", () => {
+test('Handshake refuses its own proof when it is reflected', () => {
   const a = client();
   const proof = a.feed(server().feed(a.start()).send).send;
   assert.equal(failureOf(() => a.feed(proof)).code, 'not-authenticated');
@@ -159,23 +166,33 @@ test('Handshake has decided after 138 bytes when a stranger sends the longest po
   const b = server();
   const bytes = Buffer.concat([client({ name: 'x'.repeat(64) }).start(), Buffer.from('P'), new Uint8Array(100_000)]);
   let fed = 0;
-  assert.equal(failureOf(() => { for (; ; fed += 1) b.feed(bytes.subarray(fed, fed + 1)); }).code, 'not-authenticated');
+  assert.equal(
+    failureOf(() => {
+      for (; ; fed += 1) b.feed(bytes.subarray(fed, fed + 1));
+    }).code,
+    'not-authenticated',
+  );
   assert.equal(fed + 1, 138);
 });
 
 test('Handshake stays refused when more bytes come after a failure', () => {
   const b = server();
   const first = failureOf(() => b.feed(Buffer.from('garbage')));
-  assert.equal(failureOf(() => b.feed(client().start())), first);
+  assert.equal(
+    failureOf(() => b.feed(client().start())),
+    first,
+  );
 });
 
 test('Handshake refuses to be made with a key or a name that cannot be used', () => {
   assert.throws(() => client({ key: new Uint8Array(31) }), /31 bytes instead of 32/);
   for (const name of ['', 'a b', '-x', 'x'.repeat(65), 'ä']) assert.throws(() => client({ name }), RangeError, name);
-  assert.ok(isNodeName('node-1.rack_2'));
+  assert.doesNotThrow(() => client({ name: 'node-1.rack_2' }));
 });
 
 test('Handshake maps every refusal byte to its own code', () => {
-  const codes: HandshakeErrorCode[] = [0xe1, 0xe2, 0xe3].map((byte) => failureOf(() => client().feed(Uint8Array.of(byte))).code);
+  const codes: HandshakeErrorCode[] = [0xe1, 0xe2, 0xe3].map(
+    (byte) => failureOf(() => client().feed(Uint8Array.of(byte))).code,
+  );
   assert.deepEqual(codes, ['not-authenticated', 'version-mismatch', 'malformed']);
 });

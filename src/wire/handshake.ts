@@ -22,6 +22,8 @@
  */
 import { createHmac, randomBytes as systemRandomBytes, timingSafeEqual } from 'node:crypto';
 
+import { isNodeName, MAX_NODE_NAME_BYTES, NODE_NAME_RULE } from '../lib/node_name.ts';
+
 /** What the connection is for: between two mosd (`control`) or between two engines (`guest`). */
 export type Purpose = 'control' | 'guest';
 export type HandshakeRole = 'client' | 'server';
@@ -31,19 +33,20 @@ export type HandshakeErrorCode = 'not-authenticated' | 'version-mismatch' | 'mal
 export const PROTOCOL_VERSION = 1;
 /** Bytes of the cluster's key. */
 export const KEY_BYTES = 32;
-/** Bytes of a node's name. */
-export const MAX_NODE_NAME_BYTES = 64;
 
 const MAGIC = Buffer.from('MOSX', 'latin1');
 const NONCE_BYTES = 32;
 const PROOF_BYTES = 32;
 const PROOF_MARK = 0x50; // 'P'
-const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 const ROLE_BYTE: Record<HandshakeRole, number> = { client: 0x43, server: 0x53 };
 const PURPOSE_BYTE: Record<Purpose, number> = { control: 1, guest: 2 };
 /** No refusal byte may equal the first byte of a hello or of a proof. */
-const REFUSAL_BYTE: Record<HandshakeErrorCode, number> = { 'not-authenticated': 0xe1, 'version-mismatch': 0xe2, malformed: 0xe3 };
+const REFUSAL_BYTE: Record<HandshakeErrorCode, number> = {
+  'not-authenticated': 0xe1,
+  'version-mismatch': 0xe2,
+  malformed: 0xe3,
+};
 
 /** Offsets in a hello: magic, version (u16, big endian), role, purpose, nonce, length of the name, name. */
 const AT_VERSION = 4;
@@ -96,11 +99,6 @@ export interface HandshakeStep {
 
 type State = 'hello' | 'proof' | 'done' | 'failed';
 
-/** Tells whether a node may be called so. */
-export function isNodeName(name: string): boolean {
-  return name.length <= MAX_NODE_NAME_BYTES && NODE_NAME.test(name);
-}
-
 export class Handshake {
   readonly #role: HandshakeRole;
   readonly #purpose: Purpose;
@@ -115,8 +113,10 @@ export class Handshake {
 
   /** @throws RangeError if the name or the key cannot be used. */
   constructor(options: HandshakeOptions) {
-    if (options.key.length !== KEY_BYTES) throw new RangeError(`Cannot use the cluster key: it has ${options.key.length} bytes instead of ${KEY_BYTES}`);
-    if (!isNodeName(options.name)) throw new RangeError(`Cannot use the node name ${JSON.stringify(options.name)}: it may have letters, digits, ".", "_" and "-" only, at most ${MAX_NODE_NAME_BYTES}`);
+    if (options.key.length !== KEY_BYTES)
+      throw new RangeError(`Cannot use the cluster key: it has ${options.key.length} bytes instead of ${KEY_BYTES}`);
+    if (!isNodeName(options.name))
+      throw new RangeError(`Cannot use the node name ${JSON.stringify(options.name)}: ${NODE_NAME_RULE}`);
     this.#role = options.role;
     this.#purpose = options.purpose;
     this.#version = options.version ?? PROTOCOL_VERSION;
@@ -162,10 +162,12 @@ export class Handshake {
     if (!seen.equals(MAGIC.subarray(0, seen.length))) this.#refuse('malformed', 'it does not speak the MOSIX protocol');
     if (this.#buffered.length < AT_ROLE) return false;
     const version = this.#buffered.readUInt16BE(AT_VERSION);
-    if (version !== this.#version) this.#refuse('version-mismatch', `it speaks protocol version ${version}, this node speaks ${this.#version}`);
+    if (version !== this.#version)
+      this.#refuse('version-mismatch', `it speaks protocol version ${version}, this node speaks ${this.#version}`);
     if (this.#buffered.length < AT_NAME) return false;
     const nameLength = this.#buffered.readUInt8(AT_NAME_LENGTH);
-    if (nameLength === 0 || nameLength > MAX_NODE_NAME_BYTES) this.#refuse('malformed', `it gives a name of ${nameLength} bytes`);
+    if (nameLength === 0 || nameLength > MAX_NODE_NAME_BYTES)
+      this.#refuse('malformed', `it gives a name of ${nameLength} bytes`);
     if (this.#buffered.length < AT_NAME + nameLength) return false;
 
     this.#peerHello = this.#take(AT_NAME + nameLength);
@@ -176,10 +178,15 @@ export class Handshake {
   }
 
   #advanceProof(send: Uint8Array[]): boolean {
-    if (this.#buffered[0] !== PROOF_MARK) this.#refuse('malformed', 'it sent something else than the proof of the cluster key');
+    if (this.#buffered[0] !== PROOF_MARK)
+      this.#refuse('malformed', 'it sent something else than the proof of the cluster key');
     if (this.#buffered.length < 1 + PROOF_BYTES) return false;
     const expected = this.#proofOf(this.#role === 'client' ? 'server' : 'client');
-    if (!timingSafeEqual(this.#take(1 + PROOF_BYTES), expected)) this.#refuse('not-authenticated', `the node that calls itself "${this.#claimed?.name}" does not hold this cluster's key`);
+    if (!timingSafeEqual(this.#take(1 + PROOF_BYTES), expected))
+      this.#refuse(
+        'not-authenticated',
+        `the node that calls itself "${this.#claimed?.name}" does not hold this cluster's key`,
+      );
     this.#state = 'done';
     if (this.#role === 'server') send.push(this.#proofOf('server'));
     return false;
@@ -203,15 +210,25 @@ export class Handshake {
     if (!isNodeName(name)) this.#refuse('malformed', 'its name has characters that a node name may not have');
     // Two equal roles mean that our own bytes come back (a reflection), or that two clients were joined.
     if (hello[AT_ROLE] === ROLE_BYTE[this.#role]) this.#refuse('malformed', `it is a ${this.#role}, too`);
-    if (hello[AT_ROLE] !== ROLE_BYTE.client && hello[AT_ROLE] !== ROLE_BYTE.server) this.#refuse('malformed', 'its role is unknown');
-    if (hello[AT_PURPOSE] !== PURPOSE_BYTE[this.#purpose]) this.#refuse('malformed', `the connection is not for ${this.#purpose} on the other side (is the right port configured?)`);
+    if (hello[AT_ROLE] !== ROLE_BYTE.client && hello[AT_ROLE] !== ROLE_BYTE.server)
+      this.#refuse('malformed', 'its role is unknown');
+    if (hello[AT_PURPOSE] !== PURPOSE_BYTE[this.#purpose])
+      this.#refuse(
+        'malformed',
+        `the connection is not for ${this.#purpose} on the other side (is the right port configured?)`,
+      );
     return { name, purpose: this.#purpose, version };
   }
 
   /** Covers both hellos whole, thus both nonces, names, purposes, versions and roles; the label keeps the two proofs apart. */
   #proofOf(role: HandshakeRole): Buffer {
-    const [client, server] = this.#role === 'client' ? [this.#ownHello, this.#peerHello] : [this.#peerHello, this.#ownHello];
-    const proof = createHmac('sha256', this.#key).update(`mosix link proof of the ${role}\0`).update(client).update(server).digest();
+    const [client, server] =
+      this.#role === 'client' ? [this.#ownHello, this.#peerHello] : [this.#peerHello, this.#ownHello];
+    const proof = createHmac('sha256', this.#key)
+      .update(`mosix link proof of the ${role}\0`)
+      .update(client)
+      .update(server)
+      .digest();
     return Buffer.concat([Uint8Array.of(PROOF_MARK), proof]);
   }
 

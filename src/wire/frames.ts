@@ -1,0 +1,57 @@
+/** Frames of a guest link (docs/internals/slots.md): header, types and limits. */
+
+/** u32 payload length, u16 type, u16 zero, u64 id. */
+export const frameHeader = 16;
+/** Largest payload. Larger frames save headers, smaller ones let other guests' calls through sooner. */
+export const maximumFrame = 4 << 20;
+/** A peer that does not read is given up when this much waits for it. */
+export const maximumQueued = 64 << 20;
+export const protocolVersion = 1;
+
+export const frameType = {
+  /** home → hosting: what is to come; prepare a body. */
+  prepare: 1,
+  /** hosting → home: prepared; which file pages are missing. */
+  prepared: 2,
+  /** home → hosting: u32 file, u32 zero, u64 offset, bytes. */
+  filePages: 3,
+  /** home → hosting: the frozen process without its pages. */
+  image: 4,
+  /** both ways: u32 runs, u32 zero, per run u64 address, u64 length; then the bytes. */
+  pages: 5,
+  pagesEnd: 6,
+  ready: 7,
+  go: 8,
+  /** either side, before `go`: give up, with the reason. */
+  abort: 9,
+  /** hosting → home: a system call. */
+  request: 10,
+  /** home → hosting: its result. */
+  reply: 11,
+  /** both ways: part of a large transfer of a call: u64 offset, bytes. */
+  bulk: 12,
+  /** hosting → home: end a forwarded call early. */
+  interrupt: 13,
+  /** home → hosting: a signal arrived for the process. */
+  signal: 14,
+  /** home → hosting: come home. */
+  recall: 15,
+  /** hosting → home: the image of the body that comes home. */
+  homecoming: 16,
+  /** hosting → home: the body ended. home → hosting: the deputy ended. */
+  ended: 17,
+  /** home → hosting: stopped (SIGSTOP and the like) or continued. */
+  stopped: 18,
+  continued: 19,
+  /** hosting → home: begin a call with a large transfer. */
+  largeRequest: 20,
+  /** hosting → home: numbers for `mosps`. */
+  statistics: 21,
+  /** hosting → home: a mapped file's pages are wanted; answered by `filePages` and `mapped`. */
+  mapFile: 22,
+  mapped: 23,
+  /** hosting → home: a new thread is wanted; answered by `thread`. */
+  thread: 24,
+  /** hosting → home: a signal's default action took place at the body. */
+  signalTaken: 25,
+} as const;
