@@ -1,0 +1,75 @@
+/**
+ * What a case of a suite is: a real command, how to prepare it, and which output must be identical wherever it runs.
+ */
+
+/** A mode says where the program runs: see `modes.ts`. */
+export type Mode = 'home' | 'remote' | 'moved' | 'ping-pong' | 'chaos';
+
+export const modes: readonly Mode[] = ['home', 'remote', 'moved', 'ping-pong', 'chaos'];
+
+/** What is done to a program from outside, `at` seconds after it is ready. */
+export type Stimulus = { readonly at: number } & (
+  | { readonly signal: NodeJS.Signals }
+  | { readonly input: string }
+  | { readonly endInput: true }
+);
+
+export interface Case {
+  readonly name: string;
+  /** Debian packages that the case needs on this machine. */
+  readonly packages: readonly string[];
+  /** Anything else this machine lacks for it; the case is then skipped, with these words. */
+  readonly lacks?: string;
+  /** Paths taken away from the hosting nodes, so that they really lack the program (its data and user they lack anyway). */
+  readonly hide: readonly string[];
+  /** Shell script that writes the input, run once in the case's directory at home. */
+  readonly prepare?: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Root's rights are part of what it tests. */
+  readonly asRoot?: boolean;
+  /** A file in the case's directory that becomes stdin, or a pipe for stimuli; /dev/null otherwise. */
+  readonly stdin?: { readonly file: string } | 'pipe';
+  /** What must be identical: the file, after an optional filter (shell, stdin to stdout). */
+  readonly verify: { readonly file: string; readonly filter?: string };
+  /** Its status must be this, at home as well: `exit 0` or `signal SIGSEGV`. */
+  readonly ends?: string;
+  /**
+   * It says `ready` on stdout: before, it must not be moved by command; stimuli and schedule count from there.
+   * It says nothing on stderr, unless it names another process to move: `migrate: PID`.
+   */
+  readonly announces?: boolean;
+  readonly movesAnother?: boolean;
+  readonly stimuli?: readonly Stimulus[];
+  /** When `moved` migrates: `early` (within the first second, and it stays away), or away and home again, in seconds. */
+  readonly schedule: 'early' | { readonly leave: number; readonly back: number };
+  /** At least this share of the CPU time after the first second must be used on other hosts. 0: the moves alone count. */
+  readonly shareAway: number;
+}
+
+/** One line of a suite's output; the last line of a run is a `Summary`. Times are in seconds. */
+export interface Line {
+  readonly suite: string;
+  readonly case: string;
+  readonly mode: Mode;
+  /** `null`: skipped, `why` says what is missing. */
+  readonly ok: boolean | null;
+  readonly moves: number;
+  /** How often it came home by itself, and for which reasons. */
+  readonly comeHome: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly forwarded: number;
+  /** CPU time after the first second on all hosts, and the part of it on hosts other than home (see `accounting.ts`). */
+  readonly cpu: number;
+  readonly cpuAway: number;
+  readonly seconds: number;
+  readonly secondsHome: number;
+  readonly why: string;
+}
+
+export interface Summary {
+  readonly suite: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}

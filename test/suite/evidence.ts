@@ -1,0 +1,50 @@
+/** What may explain a failure, in one directory per case and mode: output, daemons' logs, the process as /proc shows it. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Case, Mode } from './case.ts';
+import type { Lab } from './lab.ts';
+
+export interface Failure {
+  readonly lab: Lab;
+  readonly one: Case;
+  readonly mode: Mode;
+  readonly pid: number;
+  /** The directory for all failures of a run. */
+  readonly root: string;
+}
+
+/** Returns the directory. What was saved first stays: of a hanging case, the state while it hung. */
+export async function saveFailure({ lab, one, mode, pid, root }: Failure): Promise<string> {
+  const directory = join(root, `${one.name}-${mode}`);
+  if (existsSync(directory)) return directory;
+  mkdirSync(directory, { recursive: true });
+  for (const name of ['stdout', 'stderr']) {
+    const from = lab.home.outsidePath(`${lab.directoryOf(one.name)}/${name}`);
+    if (existsSync(from)) copyFileSync(from, join(directory, name));
+  }
+  writeFileSync(join(directory, 'process.txt'), describeProcess(lab.home.outsidePath(`/proc/${pid}`)));
+  for (const host of lab.hosts) {
+    for (const name of ['engine.log', 'mosd.log']) {
+      writeFileSync(join(directory, `${host.name}-${name}`), readOr(host.outsidePath(`/run/mosix/${name}`)));
+    }
+  }
+  const list = await lab.control.list().catch((error: unknown) => ({ error: String(error) }));
+  writeFileSync(join(directory, 'processes.json'), JSON.stringify(list, undefined, 2));
+  return directory;
+}
+
+const taskFiles = ['status', 'syscall', 'wchan', 'stack'] as const;
+
+function describeProcess(directory: string): string {
+  if (!existsSync(`${directory}/task`)) return 'the process had ended\n';
+  const tasks = readdirSync(`${directory}/task`).flatMap((task) => taskFiles.map((name) => `task/${task}/${name}`));
+  return ['maps', ...tasks].map((name) => `== ${name}\n${readOr(`${directory}/${name}`)}\n`).join('');
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return `${String(error)}\n`;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The nodes on which a suite runs its cases: a home node where the user, the programs and the data are, and hosting
+ * nodes that lack all three. Made anew after a failure, so that one broken engine does not fail the cases that follow.
+ */
+import { globSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Cluster, startCluster } from '../bed/cluster.ts';
+import type { Host } from '../bed/host.ts';
+import type { Case } from './case.ts';
+import { Control } from './control.ts';
+
+export const projectRoot = join(import.meta.dirname, '..', '..');
+
+/** The ordinary user whose programs move; exists at home only. */
+export const userId = 1700;
+const userHome = '/home/mover';
+const prepareTimeoutMs = 180_000;
+
+export class PrepareError extends Error {
+  constructor(name: string, reason: string) {
+    super(`Cannot prepare ${name}: ${reason}`);
+    this.name = 'PrepareError';
+  }
+}
+
+export class Lab implements AsyncDisposable {
+  readonly home: Host;
+  readonly hosting: readonly Host[];
+  readonly control: Control;
+  readonly mosrun = join(projectRoot, 'bin', 'mosrun');
+  readonly #cluster: Cluster;
+  readonly #prepared = new Set<string>();
+
+  private constructor(cluster: Cluster, control: Control) {
+    this.#cluster = cluster;
+    this.control = control;
+    this.home = cluster.home;
+    this.hosting = cluster.hosts.filter((host) => host !== cluster.home);
+  }
+
+  static async start(cases: readonly Case[]): Promise<Lab> {
+    const cluster = await startCluster({ hosts: ['home', 'n2', 'n3'] });
+    try {
+      const lab = new Lab(cluster, await Control.connect(cluster.home));
+      await lab.#addUser();
+      await lab.#takeAwayPrograms(cases.flatMap((one) => one.hide));
+      return lab;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  get hosts(): readonly Host[] {
+    return [this.home, ...this.hosting];
+  }
+
+  directoryOf(name: string): string {
+    return `${userHome}/${name}`;
+  }
+
+  /** Writes the case's input at home, once. */
+  async prepare(one: Case): Promise<void> {
+    if (this.#prepared.has(one.name)) return;
+    const directory = this.directoryOf(one.name);
+    await this.#atHome({ name: one.name, script: `install -d -o ${userId} -g ${userId} ${directory}` });
+    if (one.prepare !== undefined)
+      await this.#atHome({ name: one.name, script: one.prepare, uid: userId, cwd: directory });
+    this.#prepared.add(one.name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.control[Symbol.dispose]();
+    await this.#cluster.stop();
+  }
+
+  async #addUser(): Promise<void> {
+    const script = `echo 'mover:x:${userId}:${userId}::${userHome}:/bin/sh' >> /etc/passwd
+echo 'mover:x:${userId}:' >> /etc/group
+install -d -o ${userId} -g ${userId} ${userHome}`;
+    await this.#atHome({ name: 'the user', script });
+  }
+
+  /** From outside, because the test-bed itself needs perl to start anything inside a host. */
+  async #takeAwayPrograms(patterns: readonly string[]): Promise<void> {
+    for (const host of this.hosting) {
+      const cwd = host.outsidePath('/');
+      const paths = globSync(
+        patterns.map((pattern) => pattern.slice(1)),
+        { cwd },
+      );
+      for (const path of paths) await rm(join(cwd, path), { recursive: true });
+    }
+  }
+
+  async #atHome(step: { name: string; script: string; uid?: number; cwd?: string }): Promise<void> {
+    const { uid = 0, cwd = '/' } = step;
+    const env = { LC_ALL: 'C', HOME: cwd, TMPDIR: cwd };
+    const run = await this.home.run(['sh', '-ec', step.script], { cwd, uid, env, timeoutMs: prepareTimeoutMs });
+    if (run.code !== 0) throw new PrepareError(step.name, run.stderr.toString().trim() || `exit status ${run.code}`);
+  }
+}

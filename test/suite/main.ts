@@ -1,0 +1,173 @@
+/**
+ * npm run suite -- {workloads|programs} [--mode M[,M…]] [--only CASE[,CASE…]] [--json] [--seed N]
+ *
+ * Runs real programs, or the small self-checking ones of test/programs, on test-bed hosts: at home, placed on another
+ * node, moved while they run. Prints one line per case and mode, and a last line with the sums. Exits 1 if anything
+ * failed, 2 for bad usage, 77 when this machine lacks what the test-bed needs.
+ */
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Bed } from '../bed/bed.ts';
+import type { Host } from '../bed/host.ts';
+import { type Case, type Line, type Mode, modes, type Summary } from './case.ts';
+import type { Reference } from './judge.ts';
+import { Lab } from './lab.ts';
+import { randomFrom } from './modes.ts';
+import { installPackages } from './packages.ts';
+import { buildFor, programCases } from './programs.ts';
+import { printLine, printSummary } from './report.ts';
+import { runCase, runReference, type Setting } from './run_case.ts';
+import { workloads } from './workloads.ts';
+
+class UsageError extends Error {}
+
+interface Suite {
+  cases(): Promise<readonly Case[]>;
+  /** What must be at home before any case. */
+  furnish(home: Host, cases: readonly Case[]): Promise<void>;
+  readonly modes: readonly Mode[];
+}
+
+const suites: Readonly<Record<string, Suite>> = {
+  workloads: { cases: async () => workloads, furnish: async () => {}, modes: ['remote', 'moved'] },
+  programs: { cases: programCases, furnish: buildFor, modes: ['home', 'remote', 'moved'] },
+};
+
+interface Plan {
+  readonly name: string;
+  readonly suite: Suite;
+  readonly cases: readonly Case[];
+  readonly modes: readonly Mode[];
+  readonly json: boolean;
+  readonly seed: number;
+}
+
+async function readPlan(argv: readonly string[]): Promise<Plan> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      mode: { type: 'string' },
+      only: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+    },
+  });
+  const suite = suites[positionals[0] ?? ''];
+  if (suite === undefined || positionals.length !== 1)
+    throw new UsageError(`name one suite: ${Object.keys(suites).join(', ')}`);
+  const all = await suite.cases();
+  const wanted = values.only?.split(',');
+  const unknown = wanted?.find((name) => !all.some((one) => one.name === name));
+  if (unknown !== undefined)
+    throw new UsageError(`no case ${unknown}; there are ${all.map((one) => one.name).join(', ')}`);
+  return {
+    name: positionals[0],
+    suite,
+    cases: wanted === undefined ? all : all.filter((one) => wanted.includes(one.name)),
+    modes: values.mode === undefined ? suite.modes : values.mode.split(',').map(modeOf),
+    json: values.json,
+    seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
+  };
+}
+
+function modeOf(word: string): Mode {
+  const mode = modes.find((one) => one === word);
+  if (mode === undefined) throw new UsageError(`no mode ${word}; there are ${modes.join(', ')}`);
+  return mode;
+}
+
+/** Says of each case that cannot run here what it lacks; returns the others. */
+function skipUnrunnable(plan: Plan, emit: (line: Line) => void): Case[] {
+  const absent = new Set(installPackages(plan.cases.flatMap((one) => one.packages)));
+  const lackOf = (one: Case): string => {
+    const packages = one.packages.filter((name) => absent.has(name));
+    return one.lacks ?? (packages.length === 0 ? '' : `needs the package ${packages.join(', ')}`);
+  };
+  for (const one of plan.cases.filter((each) => lackOf(each) !== '')) {
+    for (const mode of plan.modes) emit(emptyLine(plan, one, mode, null, lackOf(one)));
+  }
+  return plan.cases.filter((one) => lackOf(one) === '');
+}
+
+/** Runs all cases, one after the other: each is to have the machine for itself. */
+async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void): Promise<void> {
+  const cases = skipUnrunnable(plan, emit);
+  const random = randomFrom(plan.seed);
+  const references = new Map<string, Reference>();
+  let lab: Lab | undefined;
+  try {
+    for (const [one, mode] of cases.flatMap((each) => plan.modes.map((mode): [Case, Mode] => [each, mode]))) {
+      const line = await attempt(plan, one, mode, async () => {
+        lab ??= await furnished(plan, cases);
+        await lab.prepare(one);
+        const setting: Setting = { suite: plan.name, lab, random, evidence };
+        const reference = references.get(one.name) ?? (await runReference(lab, one));
+        references.set(one.name, reference);
+        return runCase(setting, one, mode, reference);
+      });
+      emit(line);
+      if (line.ok) continue;
+      await lab?.[Symbol.asyncDispose](); // what failed may have broken the nodes
+      lab = undefined;
+    }
+  } finally {
+    await lab?.[Symbol.asyncDispose]();
+  }
+}
+
+async function furnished(plan: Plan, cases: readonly Case[]): Promise<Lab> {
+  const lab = await Lab.start(cases);
+  try {
+    await plan.suite.furnish(lab.home, cases);
+    return lab;
+  } catch (error) {
+    await lab[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What goes wrong around a case (a broken input script, a node that does not answer) fails that case only. */
+async function attempt(plan: Plan, one: Case, mode: Mode, run: () => Promise<Line>): Promise<Line> {
+  try {
+    return await run();
+  } catch (error) {
+    return emptyLine(plan, one, mode, false, String(error));
+  }
+}
+
+function emptyLine(plan: Plan, one: Case, mode: Mode, ok: false | null, why: string): Line {
+  const nothing = { moves: 0, comeHome: 0, reasons: {}, forwarded: 0, cpu: 0, cpuAway: 0, seconds: 0, secondsHome: 0 };
+  return { suite: plan.name, case: one.name, mode, ok, ...nothing, why };
+}
+
+async function main(): Promise<number> {
+  const plan = await readPlan(process.argv.slice(2));
+  const probe = await Bed.probe();
+  if (!probe.ok) {
+    process.stderr.write(`Cannot run the suite here: missing ${probe.missing.join(', ')}.\n${probe.help}\n`);
+    return 77;
+  }
+  const evidence = mkdtempSync(join(tmpdir(), 'mosix-suite-'));
+  const lines: Line[] = [];
+  process.stderr.write(`seed ${plan.seed}\n`);
+  await runAll(plan, evidence, (line) => {
+    lines.push(line);
+    printLine(line, plan.json);
+  });
+  const count = (ok: boolean | null): number => lines.filter((line) => line.ok === ok).length;
+  const summary: Summary = { suite: plan.name, passed: count(true), failed: count(false), skipped: count(null) };
+  printSummary(summary, plan.json);
+  if (summary.failed === 0) rmdirSync(evidence);
+  return summary.failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const usage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+  process.stderr.write(`${error instanceof Error ? (usage ? error.message : error.stack) : String(error)}\n`);
+  process.exitCode = usage ? 2 : 1;
+}

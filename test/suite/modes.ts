@@ -1,0 +1,118 @@
+/**
+ * How a mode moves a running program. `home` never does, `remote` leaves it to mosrun; the others migrate by command.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Case, Mode } from './case.ts';
+import { RefusedError, type Control } from './control.ts';
+
+export interface Trip {
+  readonly control: Control;
+  readonly pid: number;
+  /** Names of the hosting nodes. */
+  readonly away: readonly string[];
+  readonly schedule: Case['schedule'];
+  /** Fires when the program has ended. */
+  readonly ended: AbortSignal;
+}
+
+/** Between 0 and 1. `mulberry32`: small, and the same for the same seed everywhere. */
+export type Random = () => number;
+
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A program is given this long to get past its start (dynamic linking, opening its files) before it is moved. */
+const settleMs = 400;
+/** After this, a program that mosrun placed is taken to have arrived, or to have been brought home by its own start. */
+const arrivalMs = 300;
+/** How long a process that is busy (arriving, on its way back) may refuse. */
+const busyPatienceMs = 20_000;
+
+/** Moves the program as `mode` asks, until it has ended; the number of migrations that succeeded. */
+export async function moveAbout(mode: Mode, trip: Trip, random: Random): Promise<number> {
+  switch (mode) {
+    case 'home':
+      return 0;
+    case 'remote':
+      return trip.schedule === 'early' ? 0 : placeAgain(trip);
+    case 'moved':
+      return trip.schedule === 'early' ? moveOnce(trip) : moveThereAndBack(trip, trip.schedule);
+    case 'ping-pong':
+      return wander(trip, trip.away, () => 500 + 1500 * random(), random);
+    case 'chaos':
+      return wander(trip, [...trip.away, 'home'], () => 20 + 180 * random(), random);
+  }
+}
+
+async function moveOnce(trip: Trip): Promise<number> {
+  await pause(settleMs, trip);
+  return migrate(trip, trip.away[0]);
+}
+
+async function moveThereAndBack(
+  trip: Trip,
+  schedule: { readonly leave: number; readonly back: number },
+): Promise<number> {
+  await pause(schedule.leave * 1000, trip);
+  const left = await migrate(trip, trip.away[0]);
+  await pause((schedule.back - schedule.leave) * 1000, trip);
+  return left + (await migrate(trip, 'home'));
+}
+
+/** A program that was placed at its start may have come home while it set things up: what it tests comes only now. */
+async function placeAgain(trip: Trip): Promise<number> {
+  await pause(arrivalMs, trip);
+  const { away } = await trip.control.list();
+  return away.some(({ pid }) => pid === trip.pid) ? 0 : migrate(trip, trip.away[0]);
+}
+
+async function wander(
+  trip: Trip,
+  nodes: readonly string[],
+  nextPauseMs: () => number,
+  random: Random,
+): Promise<number> {
+  let moves = 0;
+  let where = 'home';
+  await pause(settleMs, trip);
+  while (!trip.ended.aborted) {
+    const others = nodes.filter((node) => node !== where);
+    const to = others[Math.floor(random() * others.length)];
+    moves += await migrate(trip, to);
+    where = to;
+    await pause(nextPauseMs(), trip);
+  }
+  return moves;
+}
+
+/** 1 if it moved, 0 if the program had ended meanwhile; throws when the node refuses a program that still runs. */
+async function migrate(trip: Trip, to: string): Promise<number> {
+  const giveUp = Date.now() + busyPatienceMs;
+  for (;;) {
+    if (trip.ended.aborted) return 0;
+    try {
+      await trip.control.migrate(trip.pid, to);
+      return 1;
+    } catch (error) {
+      await pause(100, trip); // its end and the refusal race: look after a moment whether it has ended
+      if (trip.ended.aborted) return 0;
+      const busy = error instanceof RefusedError && error.code === 'busy';
+      if (!busy || Date.now() > giveUp) throw error;
+    }
+  }
+}
+
+async function pause(milliseconds: number, trip: Trip): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal: trip.ended });
+  } catch {
+    // it has ended: the caller looks at the signal
+  }
+}

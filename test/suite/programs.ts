@@ -1,0 +1,50 @@
+/** The small self-checking programs of test/programs as cases: away and home again while each uses its one feature. */
+import { binaryName, buildPrograms } from '../programs/build.ts';
+import type { Host } from '../bed/host.ts';
+import { commandLine, missingNeeds } from '../programs/native.ts';
+import { programs, type Program } from '../programs/programs.ts';
+import type { Case } from './case.ts';
+
+/** Where the home node has the binaries; they are built there before the first case. */
+const binaryDirectory = '/home/mover/bin';
+
+/** Away at about a quarter of the time and home again at two thirds: the feature is used before, away, and after. */
+const leaveAt = 0.25;
+const backAt = 0.66;
+
+export async function programCases(): Promise<Case[]> {
+  const missing = await missingNeeds();
+  return programs.map((program) =>
+    caseOf(
+      program,
+      program.needs.filter((need) => missing.has(need)),
+    ),
+  );
+}
+
+/** Compiles what `cases` run, into the home node's own file system. */
+export async function buildFor(home: Host, cases: readonly Case[]): Promise<void> {
+  const chosen = programs.filter((program) => cases.some((one) => one.name === program.name));
+  await buildPrograms(home.outsidePath(binaryDirectory), chosen);
+}
+
+function caseOf(program: Program, lacks: readonly string[]): Case {
+  const { seconds, stimuli, ends } = program;
+  return {
+    name: program.name,
+    packages: ['gcc', 'libc6-dev'],
+    lacks: lacks.length === 0 ? undefined : `needs ${lacks.join(', ')}`,
+    hide: [],
+    command: commandLine(program, `${binaryDirectory}/${binaryName(program)}`, seconds),
+    env: program.env,
+    asRoot: program.needs.includes('root'),
+    stdin: stimuli.some((stimulus) => !('signal' in stimulus)) ? 'pipe' : undefined,
+    verify: { file: 'stdout' },
+    ends: 'exit' in ends ? `exit ${ends.exit}` : `signal ${ends.signal}`,
+    announces: true,
+    movesAnother: program.moves === 'printed',
+    stimuli: stimuli.map((stimulus) => ({ ...stimulus, at: stimulus.at * seconds })),
+    schedule: { leave: leaveAt * seconds, back: backAt * seconds },
+    shareAway: 0,
+  };
+}
