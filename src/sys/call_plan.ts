@@ -47,8 +47,16 @@ export type Plan =
   | { readonly kind: 'fault' };
 
 export interface BodyMemory {
-  /** The bytes, or undefined if any of them cannot be read. */
+  /** The bytes, which need stay valid only until the next read; undefined or fewer where memory ends. */
   read(address: number, length: number): Uint8Array | undefined;
+}
+
+/** A view of exactly `length` bytes at `address`, or undefined if any of them cannot be read. */
+export function readStructure(memory: BodyMemory, address: bigint, length: number): DataView | undefined {
+  const start = userAddress(address);
+  const bytes = start === undefined ? undefined : memory.read(start, length);
+  if (bytes === undefined || bytes.length < length) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset, length);
 }
 
 export const fault: Plan = { kind: 'fault' };
@@ -69,11 +77,11 @@ export const longestString = 4096;
 const pageSize = 4096;
 
 /** No user address reaches this on any supported kernel (arm64: 48 bits), and all below are exact as numbers. */
-const endOfUserSpace = 2 ** 48;
+const endOfUserSpace = 2n ** 48n;
 
 /** The address as a number, or undefined where no user memory can be. */
 export function userAddress(argument: bigint): number | undefined {
-  return argument < BigInt(endOfUserSpace) ? Number(argument) : undefined;
+  return argument < endOfUserSpace ? Number(argument) : undefined;
 }
 
 /** The low half as the kernel sees an int argument. */
@@ -119,6 +127,7 @@ export function stringLength(address: number, memory: BodyMemory): number | unde
     if (bytes === undefined) return undefined;
     const end = bytes.indexOf(0);
     if (end >= 0) return length + end + 1;
+    if (bytes.length < step) return undefined;
     length += step;
   }
   return length;
@@ -136,10 +145,8 @@ function lengthOf(rule: LengthRule, args: readonly bigint[], memory: BodyMemory)
 /** Without a length there is no buffer: the kernel answers a null length pointer with EFAULT and a negative one with EINVAL. */
 function pointedLength(argument: bigint, max: number, memory: BodyMemory): number | undefined {
   if (argument === 0n) return 0;
-  const address = userAddress(argument);
-  const bytes = address === undefined ? undefined : memory.read(address, 4);
-  if (bytes === undefined) return undefined;
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0, true);
+  const length = readStructure(memory, argument, 4)?.getInt32(0, true);
+  if (length === undefined) return undefined;
   return Math.min(Math.max(0, length), max);
 }
 

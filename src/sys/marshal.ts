@@ -14,7 +14,7 @@ import {
   fault,
   largestTransfer,
   planBuffer,
-  userAddress,
+  readStructure,
   type BodyMemory,
   type BufferPlan,
   type Plan,
@@ -180,10 +180,9 @@ function unlessMasked(mask: number): (call: Call) => Plan {
 /** pselect6's last argument points to {mask, size}; libc always passes it, mostly with a null mask. */
 function planPselect(call: Call): Plan {
   if (call.args[5] === 0n) return forward(call);
-  const address = userAddress(call.args[5]);
-  const pair = address === undefined ? undefined : call.memory.read(address, 16);
+  const pair = readStructure(call.memory, call.args[5], 16);
   if (pair === undefined) return fault;
-  if (pair.subarray(0, 8).some((byte) => byte !== 0)) return special(call);
+  if (pair.getBigUint64(0, true) !== 0n) return special(call);
   return forward(withArgument(call, 5, 0n));
 }
 
@@ -216,11 +215,16 @@ function planAdvice(call: Call): Plan {
 
 /** SIGEV_THREAD has the kernel read a cookie through a pointer inside the event. */
 function planQueueNotify(call: Call): Plan {
-  const address = userAddress(call.args[1]);
-  if (address === undefined) return fault;
-  const event = address === 0 ? undefined : call.memory.read(address, 64);
-  if (address !== 0 && event === undefined) return fault;
-  return event?.[12] === 2 ? comeHome('mq_notify by thread') : forward(call);
+  if (call.args[1] === 0n) return forward(call);
+  const event = readStructure(call.memory, call.args[1], 64);
+  if (event === undefined) return fault;
+  return event.getInt32(12, true) === 2 ? comeHome('mq_notify by thread') : forward(call);
+}
+
+/** Real-time processes stay at home: their class would hold for the deputy and not for the body. */
+function planScheduler(call: Call): Plan {
+  const policy = asInt(call.args[1]) & ~0x40000000; // SCHED_RESET_ON_FORK
+  return [1, 2, 6].includes(policy) ? comeHome('real-time scheduling') : forward(call);
 }
 
 /** 0xffffffff only asks. */
@@ -260,4 +264,5 @@ const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefi
   madvise: planAdvice,
   mq_notify: planQueueNotify,
   personality: planPersonality,
+  sched_setscheduler: planScheduler,
 };

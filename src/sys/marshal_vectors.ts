@@ -10,6 +10,7 @@ import {
   fault,
   largestTransfer,
   planBuffer,
+  readStructure,
   userAddress,
   type BodyMemory,
   type BufferPlan,
@@ -74,18 +75,17 @@ export function planVector(name: string, call: VectorCall): Plan | undefined {
  */
 export function planSendMessage(call: VectorCall): Plan {
   const { args, memory, architecture } = call;
-  const address = userAddress(args[1]);
-  const header = address === undefined ? undefined : memory.read(address, msghdrSize);
+  const header = readStructure(memory, args[1], msghdrSize);
   if (header === undefined) return fault;
-  const view = new DataView(header.buffer, header.byteOffset, msghdrSize);
-  if (view.getBigUint64(32, true) !== 0n && view.getBigUint64(40, true) !== 0n)
-    return comeHome('sendmsg with ancillary data');
-  const vector = readVector(view.getBigUint64(16, true), view.getBigUint64(24, true), memory);
-  if ('failed' in vector) return vector.failed === 'fault' ? fault : comeHome('sendmsg with a bad vector');
-  const name = view.getBigUint64(0, true);
-  const nameLength = view.getInt32(8, true);
+  const name = header.getBigUint64(0, true);
+  const nameLength = header.getInt32(8, true);
+  const [base, count] = [header.getBigUint64(16, true), header.getBigUint64(24, true)];
+  const [control, controlLength] = [header.getBigUint64(32, true), header.getBigUint64(40, true)];
+  if (control !== 0n && controlLength !== 0n) return comeHome('sendmsg with ancillary data');
   // The kernel cuts a longer name to sockaddr_storage in sendmsg, where sendto refuses it.
   if (nameLength < 0 || nameLength > 128) return comeHome('sendmsg with an odd address');
+  const vector = readVector(base, count, memory);
+  if ('failed' in vector) return vector.failed === 'fault' ? fault : comeHome('sendmsg with a bad vector');
   const sent = [
     args[0],
     BigInt(vector.segments[0]?.address ?? 0),
@@ -112,10 +112,8 @@ type Vector =
 function readVector(base: bigint, count: bigint, memory: BodyMemory): Vector {
   if (count > BigInt(mostSegments)) return { failed: 'invalid' };
   if (count === 0n) return { segments: [], length: 0 };
-  const address = userAddress(base);
-  const bytes = address === undefined ? undefined : memory.read(address, Number(count) * iovecSize);
-  if (bytes === undefined) return { failed: 'fault' };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = readStructure(memory, base, Number(count) * iovecSize);
+  if (view === undefined) return { failed: 'fault' };
   const segments: Segment[] = [];
   let length = 0;
   for (let i = 0; i < Number(count); i++) {

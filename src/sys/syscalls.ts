@@ -428,7 +428,7 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   sched_getaffinity: forward(value, value, result(uint(1, 1024))),
   sched_setparam: forward(value, input(bytes(sizes.schedParam))),
   sched_getparam: forward(value, output(bytes(sizes.schedParam))),
-  sched_setscheduler: forward(value, value, input(bytes(sizes.schedParam))),
+  sched_setscheduler: noted(forward(value, value, input(bytes(sizes.schedParam))), 'real-time classes come home'),
   sched_getscheduler: forward(value),
   sched_get_priority_max: forward(value),
   sched_get_priority_min: forward(value),
