@@ -55,7 +55,11 @@ export async function runStep(step: Step, options: StepOptions): Promise<StepRes
   output.forEach((each) => each.close());
   child.stdout.destroy();
   child.stderr.destroy();
-  const result = { ...judge(end, lines), seconds: (performance.now() - begin) / 1000, skips: skipsIn(lines) };
+  const result = {
+    ...judge(end, lines, step.deadline),
+    seconds: (performance.now() - begin) / 1000,
+    skips: skipsIn(lines),
+  };
   if (result.outcome === 'failed' && !step.live) {
     lines.forEach((line) => options.print(`  ${line}`));
   }
@@ -64,7 +68,8 @@ export async function runStep(step: Step, options: StepOptions): Promise<StepRes
 
 type End =
   | { readonly how: 'exit'; readonly code: number | null; readonly signal: string | null }
-  | { readonly how: 'deadline' | 'interrupted' | 'no such command'; readonly detail: string };
+  | { readonly how: 'deadline' | 'interrupted' }
+  | { readonly how: 'not started'; readonly detail: string };
 
 async function endOf(child: ChildProcess, deadline: number, signal: AbortSignal | undefined): Promise<End> {
   const { promise, resolve } = Promise.withResolvers<End>();
@@ -80,10 +85,10 @@ async function endOf(child: ChildProcess, deadline: number, signal: AbortSignal 
   const interrupt = (): void => stop('interrupted');
   const timer = setTimeout(() => stop('deadline'), deadline);
   signal?.addEventListener('abort', interrupt, { once: true });
-  child.once('error', (error) => resolve({ how: 'no such command', detail: error.message }));
+  child.once('error', (error) => resolve({ how: 'not started', detail: error.message }));
   // `exit` and not `close`: a background process that still holds our pipe must not hold up the run.
   child.once('exit', (code, name) => {
-    resolve(cause === undefined ? { how: 'exit', code, signal: name } : { how: cause, detail: `${deadline / 1000} s` });
+    resolve(cause === undefined ? { how: 'exit', code, signal: name } : { how: cause });
   });
   if (signal?.aborted === true) {
     interrupt();
@@ -100,12 +105,11 @@ async function endOf(child: ChildProcess, deadline: number, signal: AbortSignal 
 function judge(
   end: End,
   lines: readonly string[],
+  deadline: number,
 ): { outcome: 'passed' } | { outcome: 'failed' | 'skipped'; why: string } {
   if (end.how !== 'exit') {
-    return {
-      outcome: 'failed',
-      why: end.how === 'deadline' ? `not done within ${end.detail}` : `${end.how}: ${end.detail}`,
-    };
+    const reasons = { deadline: `not done within ${deadline / 1000} s`, interrupted: 'interrupted' };
+    return { outcome: 'failed', why: end.how === 'not started' ? end.detail : reasons[end.how] };
   }
   if (end.code === 0) {
     return { outcome: 'passed' };

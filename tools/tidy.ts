@@ -9,7 +9,7 @@ import { commentedOutCode, fileHeader, silencedChecks } from './tidy/comments.ts
 import { bannedConstructs, casts, sleepsInTests } from './tidy/constructs.ts';
 import { ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './tidy/layers.ts';
 import { fileLength, functionLength } from './tidy/length.ts';
-import { fileNames } from './tidy/names.ts';
+import { fileNames, lockFile } from './tidy/names.ts';
 import { parseSource, type FileRule, type Finding, type ProjectRule } from './tidy/source_file.ts';
 
 const root = path.dirname(import.meta.dirname);
@@ -36,6 +36,7 @@ function main(only: readonly string[]): void {
     .map((each) => parseSource(each, readFileSync(path.join(root, each), 'utf8')));
   const findings = [
     ...fileNames(paths),
+    ...lockFile(readFileSync(path.join(root, 'package-lock.json'), 'utf8')),
     ...files.flatMap((file) => fileRules.flatMap((rule) => rule(file))),
     ...projectRules.flatMap((rule) => rule(files)),
   ].filter((each) => only.length === 0 || only.some((prefix) => each.path.startsWith(prefix)));

@@ -4,7 +4,7 @@ import { commentedOutCode, fileHeader, silencedChecks } from './comments.ts';
 import { bannedConstructs, casts, sleepsInTests } from './constructs.ts';
 import { ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './layers.ts';
 import { fileLength, fileLimit, functionLength, functionLimit } from './length.ts';
-import { fileNames } from './names.ts';
+import { fileNames, lockFile } from './names.ts';
 import { parseSource, type FileRule } from './source_file.ts';
 
 /** `line rule` of each finding of a rule in a file that is only text here. */
@@ -182,6 +182,12 @@ test('fileNames accepts snake_case and suggests it otherwise', () => {
   );
   assert.match(fileNames(['src/lib/waitUntil.ts'])[0]?.message ?? '', /src\/lib\/wait_until\.ts$/);
   assert.match(fileNames(['src/my-layer/a.ts'])[0]?.message ?? '', /src\/my_layer\/a\.ts$/);
+});
+
+test('lockFile finds a download address and accepts a local package', () => {
+  const [first, ...more] = lockFile('{\n  "resolved": "https://example.org/a.tgz",\n  "resolved": "packages/a"\n}');
+  assert.equal(first?.line, 2);
+  assert.equal(more.length, 0);
 });
 
 test('parseSource says which file it cannot parse', () => {
