@@ -31,9 +31,10 @@ export const functionLength: FileRule = (file) => {
     return [];
   }
   const findings: Finding[] = [];
+  const groups = isTest(file.path) ? testGroups(file) : new Set<number>();
   const check = (node: FunctionNode | ArrowFunctionExpression): void => {
     const found = tooLong(file, node.start, node.end);
-    if (found !== undefined && !isTestGroup(file, node.start)) {
+    if (found !== undefined && !groups.has(node.start)) {
       findings.push(found);
     }
   };
@@ -52,9 +53,15 @@ function tooLong(file: SourceFile, start: number, end: number): Finding | undefi
     : finding(file, start, 'function-length', `${lines} lines, ${functionLimit} are allowed: give a part of it a name`);
 }
 
-/** `describe(...)` only brackets functions that are measured themselves. */
-function isTestGroup(file: SourceFile, start: number): boolean {
-  return (
-    isTest(file.path) && /(describe|suite)\((['"`]).*\2,[^,]*$/s.test(file.text.slice(Math.max(0, start - 200), start))
-  );
+/** Where the functions start that `describe(...)` is called with: they only bracket tests, which are measured themselves. */
+function testGroups(file: SourceFile): ReadonlySet<number> {
+  const starts = new Set<number>();
+  new Visitor({
+    CallExpression(node) {
+      if (node.callee.type === 'Identifier' && /^(describe|suite)$/.test(node.callee.name)) {
+        node.arguments.forEach((each) => starts.add(each.start));
+      }
+    },
+  }).visit(file.program);
+  return starts;
 }

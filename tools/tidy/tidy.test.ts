@@ -90,6 +90,10 @@ test('functionLength measures functions, methods and arrow functions, and not wh
   assert.deepEqual(found(functionLength, 'src/lib/x.ts', `class A { f() ${long} }`), ['1 function-length']);
   assert.deepEqual(found(functionLength, 'src/lib/x.ts', `const f = () => ${long};`), ['1 function-length']);
   assert.deepEqual(found(functionLength, 'src/lib/x.test.ts', `describe('all', () => ${long});`), []);
+  assert.deepEqual(
+    found(functionLength, 'src/lib/x.test.ts', `describe('all', { skip, timeout: 1 }, async () => ${long});`),
+    [],
+  );
   assert.deepEqual(found(functionLength, 'src/lib/x.test.ts', `test('one', () => ${long});`), ['1 function-length']);
 });
 
