@@ -6,15 +6,7 @@ export const MAX_NODE_NAME_BYTES = 64;
 export const NODE_NAME_RULE = `it must begin with a letter or digit and may have letters, digits, ".", "_" and "-", at most ${MAX_NODE_NAME_BYTES}`;
 
 const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-/** Words that commands take for something else where a node's name may stand. */
-const RESERVED = new Set(['home']);
-
 /** Tells whether a node may be called so. */
 export function isNodeName(name: string): boolean {
   return name.length <= MAX_NODE_NAME_BYTES && NODE_NAME.test(name);
-}
-
-/** Tells whether the name means something else to the commands: `mosmigrate PID home`. */
-export function isReservedName(name: string): boolean {
-  return RESERVED.has(name);
 }

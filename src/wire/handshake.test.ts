@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import * as fc from 'fast-check';
+
 import { Handshake, HandshakeError, type HandshakeErrorCode, type HandshakeOptions } from './handshake.ts';
 
 const KEY = new Uint8Array(32).fill(7);
@@ -195,4 +197,47 @@ test('Handshake maps every refusal byte to its own code', () => {
     (byte) => failureOf(() => client().feed(Uint8Array.of(byte))).code,
   );
   assert.deepEqual(codes, ['not-authenticated', 'version-mismatch', 'malformed']);
+});
+
+test('Handshake never lets a stranger in when bytes of a good conversation are changed, cut or mixed', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1),
+      fc.nat(200),
+      fc.integer({ min: 1, max: 255 }),
+      fc.array(fc.nat(60)),
+      (side, place, change, sizes) => {
+        const [a, b] = [client(), server()];
+        const hello = Buffer.from(a.start());
+        if (side === 0 && place < hello.length) hello[place] ^= change;
+        try {
+          const proof = Buffer.from(a.feed(b.feed(hello).send).send);
+          if (side === 1) proof[place % proof.length] ^= change;
+          for (let at = 0; at < proof.length;) {
+            const size = sizes.pop() ?? proof.length;
+            b.feed(proof.subarray(at, at + size));
+            at += size;
+          }
+          assert.ok(side === 0 && place >= hello.length, 'a changed conversation was accepted');
+        } catch (error) {
+          assert.ok(error instanceof HandshakeError, String(error));
+          assert.equal(b.peer, undefined);
+        }
+      },
+    ),
+  );
+});
+
+test('Handshake throws nothing but HandshakeError when fed with arbitrary bytes', () => {
+  fc.assert(
+    fc.property(fc.constantFrom('client', 'server'), fc.array(fc.uint8Array({ maxLength: 300 })), (role, pieces) => {
+      const handshake = role === 'client' ? client() : server();
+      try {
+        for (const piece of pieces) assert.equal(handshake.feed(piece).done, false);
+      } catch (error) {
+        assert.ok(error instanceof HandshakeError, String(error));
+      }
+      assert.equal(handshake.peer, undefined);
+    }),
+  );
 });
