@@ -99,7 +99,7 @@ async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void):
   const references = new Map<string, Reference>();
   let lab: Lab | undefined;
   try {
-    for (const [one, mode] of cases.flatMap((each) => plan.modes.map((mode): [Case, Mode] => [each, mode]))) {
+    for (const [one, mode] of cases.flatMap((each) => plan.modes.map((way): [Case, Mode] => [each, way]))) {
       const line = await attempt(plan, one, mode, async () => {
         lab ??= await furnished(plan, cases);
         await lab.prepare(one);
