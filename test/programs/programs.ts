@@ -71,6 +71,19 @@ function program(name: string, details: Details = {}): Program {
 
 const MB = 1024 * 1024;
 
+/** Calls of timeout_long.c, each a case of its own. */
+const waitingCalls = [
+  'poll', 'ppoll', 'select', 'pselect', 'epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'nanosleep', 'clock_nanosleep',
+  'clock_nanosleep_absolute', 'clock_nanosleep_boottime', 'clock_nanosleep_realtime', 'sigtimedwait', 'futex',
+  'futex_absolute', 'sem_timedwait', 'recv', 'semtimedop',
+] as const;
+
+/** Ways in which death.c ends itself, and the signal each is. */
+const deaths: readonly (readonly [way: string, signal: SignalName])[] = [
+  ['segv', 'SIGSEGV'], ['abort', 'SIGABRT'], ['kill', 'SIGKILL'], ['term', 'SIGTERM'], ['fpe', 'SIGFPE'], ['ill', 'SIGILL'],
+  ['trap', 'SIGTRAP'], ['alarm', 'SIGALRM'], ['pipe', 'SIGPIPE'], ['bus', 'SIGBUS'], ['rethrow', 'SIGSEGV'],
+];
+
 const memory: readonly Program[] = [
   program('stack-growth', { limits: { stack: 64 * MB } }),
   program('brk'),
@@ -82,6 +95,117 @@ const memory: readonly Program[] = [
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'] }),
   program('memory-flags-fork', { source: 'memory_flags.c', args: ['fork'], endsAtHome: true }),
   program('mlock'),
+  program('limit-memory'),
+  program('fault-memory'),
 ];
 
-export const programs: readonly Program[] = [...memory];
+const processor: readonly Program[] = [
+  program('vector-sse', { source: 'vector_state.c', flags: ['-DLEVEL=0'] }),
+  program('vector-avx2', { source: 'vector_state.c', flags: ['-DLEVEL=1', '-mavx2'], needs: ['avx2'] }),
+  program('vector-avx512', { source: 'vector_state.c', flags: ['-DLEVEL=2', '-mavx512f'], needs: ['avx512f'] }),
+  program('float-state'),
+  program('registers'),
+  program('registers-static', { source: 'registers.c', flags: ['-static'] }),
+  program('tls'),
+  program('tls-static', { source: 'tls.c', flags: ['-static'] }),
+  program('rseq'),
+  program('fault-instruction'),
+];
+
+const time: readonly Program[] = [
+  program('clock-vdso'),
+  program('time-of-day'),
+  program('cpu-clock'),
+  program('timer-interval'),
+  program('timer-posix'),
+  program('timer-fd'),
+  program('timer-cpu'),
+  program('timeout-short', { sleeps: true }),
+  ...waitingCalls.map((call) =>
+    program(`timeout-${call.replaceAll('_', '-')}`, { source: 'timeout_long.c', args: [call], sleeps: true })),
+  program('sleep-interrupted', { sleeps: true }),
+  program('events'),
+];
+
+const signals: readonly Program[] = [
+  program('signal-self'),
+  program('signal-sender'),
+  program('signal-restart'),
+  program('signal-stack'),
+  program('signal-nested'),
+  program('signal-pending'),
+  program('signal-wait'),
+  program('signal-fd'),
+  program('signal-outside', {
+    stimuli: [0.1, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9].map((at) => ({ at, signal: 'SIGUSR1' as const })),
+  }),
+  program('job-control', { moves: 'printed' }),
+  program('stop-self'),
+  program('stop-outside', {
+    stimuli: [
+      { at: 0.1, signal: 'SIGSTOP' }, { at: 0.15, signal: 'SIGCONT' },
+      { at: 0.45, signal: 'SIGTSTP' }, { at: 0.5, signal: 'SIGCONT' },
+      { at: 0.8, signal: 'SIGSTOP' }, { at: 0.85, signal: 'SIGCONT' },
+    ],
+  }),
+  program('stop-while-waiting', { sleeps: true }),
+  program('children'),
+];
+
+const threads: readonly Program[] = [
+  program('thread-mutex'),
+  program('thread-condition'),
+  program('thread-barrier'),
+  program('thread-rwlock'),
+  program('thread-churn'),
+  program('thread-cancel'),
+  program('thread-signal'),
+  program('thread-robust'),
+  program('exit-group', { ends: { exit: 9 } }),
+  program('main-thread-ends', { args: ['while'] }),
+  program('main-thread-ended', { source: 'main_thread_ends.c', args: ['before'] }),
+];
+
+const files: readonly Program[] = [
+  program('pipe-self'),
+  program('pipe-blocked', { sleeps: true }),
+  program('stdin-lines', {
+    stimuli: [
+      ...[0.05, 0.15, 0.3, 0.45, 0.55, 0.7, 0.9].map((at, i) => ({ at, input: `${i + 1}\n` })),
+      { at: 1, endInput: true },
+    ],
+  }),
+  program('fds-3-to-9'),
+  program('big-io'),
+  program('file-positions'),
+  program('directories'),
+  program('stat-family'),
+  program('descriptors'),
+  program('socket-pair'),
+  program('event-fd'),
+];
+
+const identity: readonly Program[] = [
+  program('identity'),
+  program('environment', { args: ['two words', ''], env: { PROGRAM_MARK: 'a=b c' } }),
+  program('process-settings'),
+];
+
+const endings: readonly Program[] = [
+  ...[0, 7, 255].map((status) =>
+    program(`exit-${status}`, { source: 'exit_code.c', args: [String(status)], ends: { exit: status } })),
+  ...deaths.map(([way, signal]) => program(`death-${way}`, { source: 'death.c', args: [way], ends: { signal } })),
+  program('death-of-sigterm', {
+    source: 'death.c', args: ['waits-sleeping'], ends: { signal: 'SIGTERM' }, stimuli: [{ at: 1, signal: 'SIGTERM' }], sleeps: true,
+  }),
+  program('death-of-sigusr1', {
+    source: 'death.c', args: ['waits-computing'], ends: { signal: 'SIGUSR1' }, stimuli: [{ at: 1, signal: 'SIGUSR1' }],
+  }),
+  program('death-of-sigkill', {
+    source: 'death.c', args: ['waits-computing'], ends: { signal: 'SIGKILL' }, stimuli: [{ at: 1, signal: 'SIGKILL' }],
+  }),
+];
+
+export const programs: readonly Program[] = [
+  ...memory, ...processor, ...time, ...signals, ...threads, ...files, ...identity, ...endings,
+];
