@@ -5,6 +5,7 @@
 import { globSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HostOptions } from '../bed/bed.ts';
 import { type Cluster, startCluster } from '../bed/cluster.ts';
 import type { Host } from '../bed/host.ts';
 import type { Case } from './case.ts';
@@ -15,6 +16,7 @@ export const projectRoot = join(import.meta.dirname, '..', '..');
 /** The ordinary user whose programs move; exists at home only. */
 export const userId = 1700;
 const userHome = '/home/mover';
+const threeHosts = [{ name: 'home' }, { name: 'n2' }, { name: 'n3' }];
 const prepareTimeoutMs = 180_000;
 
 export class PrepareError extends Error {
@@ -39,8 +41,9 @@ export class Lab implements AsyncDisposable {
     this.hosting = cluster.hosts.filter((host) => host !== cluster.home);
   }
 
-  static async start(cases: readonly Case[]): Promise<Lab> {
-    const cluster = await startCluster({ hosts: ['home', 'n2', 'n3'] });
+  /** The first host is the home node; `cases` say what the others must lack. */
+  static async start(cases: readonly Case[], hosts: readonly HostOptions[] = threeHosts): Promise<Lab> {
+    const cluster = await startCluster({ hosts });
     try {
       const lab = new Lab(cluster, await Control.connect(cluster.home));
       await lab.#addUser();
