@@ -21,6 +21,7 @@ const entries: readonly (readonly [name: string, source: string])[] = [
   ['mosd', 'src/node/mosd.ts'],
   ['engine', 'src/engine/engine.ts'],
   ['engine_worker', 'src/engine/worker.ts'],
+  ['engine_doorbells', 'src/engine/doorbell_thread.ts'],
 ];
 
 async function bundle(name: string, source: string): Promise<void> {

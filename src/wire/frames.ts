@@ -52,6 +52,10 @@ export const frameType = {
   mapped: 23,
   /** hosting → home: a new thread is wanted; answered by `thread`. */
   thread: 24,
-  /** hosting → home: a signal's default action took place at the body. */
+  /** hosting → home: a signal's default action (stop) took place at the body. */
   signalTaken: 25,
+  /** hosting → home: the program changed an action that the home kernel must know. */
+  mirrorAction: 26,
+  /** hosting → home: a thread ended. */
+  threadEnded: 27,
 } as const;

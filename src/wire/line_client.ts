@@ -60,7 +60,7 @@ export class LineClient implements Disposable {
   /** @param socket Connected. */
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('data', (bytes) => this.#receive(bytes));
+    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     socket.on('error', (error) => this.#lose(error.message));
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {

@@ -1,0 +1,350 @@
+/**
+ * The hosting side of a guest's stay: prepare a berth, receive the image, run the body, and send it home again.
+ * Until `go` nothing of the guest runs here, and either side may give up without harm.
+ */
+
+import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import type { Range } from '../sys/remote_memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { frameType, protocolVersion } from '../wire/frames.ts';
+import { Berth } from './berth.ts';
+import { Body, type FileMapping } from './body.ts';
+import type { BodyCall } from './body_call.ts';
+import type { BodyThread } from './body_thread.ts';
+import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
+import type { CachedFile, FileCache } from './file_cache.ts';
+import type { FileImage, Preparation, ProcessImage } from './image.ts';
+import { frameJson, type Frame, type GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
+import { sendPages, writePages } from './page_stream.ts';
+import { buildAddressSpace, createThread, dropCapabilities, finishMappings, installFilter, passDescriptors, registerThread, setLimits, setProcessState, setThreadContext } from './restore.ts';
+import { guestCgroup, removeCgroup } from './cgroup.ts';
+import { ownTimeOffsets, readClock } from './clocks.ts';
+import { layout } from './stub.ts';
+
+export interface GuestStatus {
+  pid: number;
+  uid: number;
+  comm: string;
+  home: string;
+  hostPid: number;
+  threads: number;
+  moves: number;
+  forwarded: number;
+  since: number;
+  state: string;
+}
+
+export interface HostContext {
+  loop: Loop;
+  files: FileCache;
+  node: string;
+  runDir: string;
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** A number that no other guest of this engine has. */
+  guestNumber: () => number;
+  finished: (guest: Guest) => void;
+}
+
+export class Guest {
+  readonly #context: HostContext;
+  readonly #link: GuestLink;
+  readonly #files = new Map<string, CachedFile>();
+  #preparation: Preparation | undefined;
+  #berth: Berth | undefined;
+  #image: ProcessImage | undefined;
+  #body: Body | undefined;
+  #stopped = new Map<number, StoppedTask>();
+  #cgroup: string | undefined;
+  #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'returning' | 'ended' = 'preparing';
+  #since = Date.now();
+  readonly #maps = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
+
+  constructor(context: HostContext, link: GuestLink) {
+    this.#context = context;
+    this.#link = link;
+    link.onFrame = (frame) => this.#onFrame(frame);
+    link.onClose((error) => this.#end(error.message));
+  }
+
+  status(): GuestStatus | undefined {
+    const p = this.#preparation;
+    if (!p) return undefined;
+    return {
+      pid: p.pid, uid: p.uid, comm: p.command, home: p.home, hostPid: this.#body?.hostPid ?? 0, threads: this.#body?.threads.length ?? 0,
+      moves: p.moves, forwarded: this.#body?.forwarded ?? 0, since: this.#since, state: this.#state === 'running' ? 'guest' : this.#state,
+    };
+  }
+
+  /** Sends the guest home, e.g. because this engine stops. */
+  leave(reason: string): void {
+    if (this.#state === 'running') this.#goHome(reason);
+    else if (this.#state !== 'returning') this.#link.close();
+  }
+
+  #onFrame(frame: Frame): void {
+    try {
+      this.#handle(frame);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#context.log('guest.failed', { pid: this.#preparation?.pid, state: this.#state, reason });
+      if (this.#state === 'preparing' || this.#state === 'arriving' || this.#state === 'ready') this.#link.sendJson(frameType.abort, { reason });
+      throw error;
+    }
+  }
+
+  #handle(frame: Frame): void {
+    switch (frame.type) {
+      case frameType.prepare:
+        return this.#prepare(frameJson<Preparation & { version: number }>(frame));
+      case frameType.filePages:
+        return this.#storeFilePages(frame);
+      case frameType.image:
+        return this.#build(frameJson<ProcessImage>(frame));
+      case frameType.pages:
+        return void writePages(this.#berth!.stub.pid, frame);
+      case frameType.pagesEnd:
+        return this.#finish();
+      case frameType.go:
+        return this.#start();
+      case frameType.abort:
+        return this.#end('home gave up');
+      default:
+        return this.#handleRunning(frame);
+    }
+  }
+
+  #handleRunning(frame: Frame): void {
+    const body = this.#body;
+    if (!body) throw new Error(`Cannot take a frame of type ${frame.type} before the body runs`);
+    switch (frame.type) {
+      case frameType.reply:
+        return body.onReply(frame);
+      case frameType.bulk:
+        return body.onBulk(frame);
+      case frameType.signal:
+        return body.postSignal(frameJson(frame));
+      case frameType.stopped:
+        return body.halt();
+      case frameType.continued:
+        return body.continue();
+      case frameType.recall:
+        return this.#goHome('recalled');
+      case frameType.mapped:
+        return this.#onMapped(frame.id, frameJson(frame));
+      case frameType.ended:
+        return this.#end('the program ended');
+      case frameType.ready:
+        return this.#end('it is home');
+      default:
+        throw new Error(`Cannot take a frame of type ${frame.type}`);
+    }
+  }
+
+  // ---- arrival ----
+
+  #prepare(p: Preparation & { version: number }): void {
+    if (p.version !== protocolVersion) throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
+    if (!this.#berth) {
+      this.#preparation = p;
+      const guestNumber = this.#context.guestNumber();
+      this.#cgroup = guestCgroup(p.pid, guestNumber);
+      const offsets = ownTimeOffsets();
+      const berth = Berth.create({
+        pid: p.pid, guestNumber, stubBase: p.stubBase, cgroup: this.#cgroup,
+        monotonicOffset: BigInt(p.monotonic) - readClock('monotonic') + offsets.monotonic,
+        boottimeOffset: BigInt(p.boottime) - readClock('boottime') + offsets.boottime,
+      });
+      this.#berth = berth;
+      for (const pid of berth.processes) this.#context.loop.onTask(pid, () => {});
+      this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
+      if (vdsoOf(berth.body.tid).digest !== p.vdso.digest) throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
+      setLimits(berth.body.tid, p.limits);
+    }
+    const missing = p.files.map(({ file, ranges }) => this.#useFile(file).missing(ranges));
+    this.#link.sendJson(frameType.prepared, { missing });
+  }
+
+  #useFile(image: FileImage): CachedFile {
+    let file = this.#files.get(image.identity);
+    if (!file) {
+      file = this.#context.files.use(image);
+      this.#files.set(image.identity, file);
+    }
+    return file;
+  }
+
+  #storeFilePages(frame: Frame): void {
+    const { memory, offset, length } = frame;
+    const files = [...this.#files.values()];
+    const file = files[memory.view.getUint32(offset, true)];
+    if (!file || length < 16) throw new RangeError('Cannot store pages of an unknown file');
+    file.store(memory.read64(offset + 8), memory.address + offset + 16, length - 16);
+  }
+
+  #onEarlyEnd(status: TaskStatus): void {
+    if (status.kind !== 'stopped' && !this.#body) this.#link.close(new Error('Cannot restore the process: its body ended early'));
+  }
+
+  #build(image: ProcessImage): void {
+    const { stub, body } = this.#berth!;
+    this.#state = 'arriving';
+    this.#image = image;
+    using session = stub.borrow(body, BigInt('0x' + image.threads[0]!.mask));
+    buildAddressSpace(stub, session, image, image.files.map((file) => this.#useFile(file)));
+    setProcessState(stub, session, image);
+  }
+
+  #finish(): void {
+    const { stub, body: main } = this.#berth!;
+    const image = this.#image!;
+    let listener = -1;
+    const threads: StoppedTask[] = [main];
+    {
+      using session = stub.borrow(main);
+      finishMappings(session, image);
+      listener = installFilter(stub, session);
+      for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
+      dropCapabilities(stub, session);
+    }
+    const { loop } = this.#context;
+    loop.forgetTask(main.tid);
+    const body = new Body({
+      pid: image.pid, stub, link: this.#link, loop, listener, image,
+      events: {
+        comeHome: (reason) => this.#goHome(reason),
+        ended: (status) => this.#onEnded(status),
+        mapFile: (thread, call, mapping) => this.#requestFile(thread, call, mapping),
+      },
+    });
+    this.#body = body;
+    image.threads.forEach((thread, i) => {
+      const task = threads[i]!;
+      registerThread(stub, task, thread);
+      setThreadContext(task, thread);
+      body.addThread(thread.tid, task.tid);
+      this.#stopped.set(task.tid, task);
+    });
+    this.#state = 'ready';
+    this.#link.sendJson(frameType.ready, {});
+  }
+
+  #start(): void {
+    if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
+    this.#state = 'running';
+    this.#since = Date.now();
+    this.#body!.start(this.#stopped);
+    this.#stopped = new Map();
+    this.#context.log('guest.runs', { pid: this.#preparation!.pid, home: this.#preparation!.home, hostPid: this.#body!.hostPid });
+  }
+
+  // ---- files mapped while away ----
+
+  #requestFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void {
+    this.#maps.set(call.id, { thread, call, mapping });
+    this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, offset: mapping.offset, length: mapping.length }, call.id);
+  }
+
+  #onMapped(id: number, answer: { file?: FileImage; index?: number; failed?: number; comeHome?: string; complete?: boolean }): void {
+    const entry = this.#maps.get(id);
+    const body = this.#body!;
+    if (!entry) return;
+    const { thread, call, mapping } = entry;
+    if (answer.comeHome || body.returning) {
+      this.#maps.delete(id);
+      return body.comeHome(thread, answer.comeHome ?? 'recalled');
+    }
+    if (answer.failed) {
+      this.#maps.delete(id);
+      return body.finish(thread, call, answer.failed);
+    }
+    const file = this.#useFile(answer.file!);
+    const wanted: Range[] = [{ address: mapping.offset, length: mapping.length }];
+    const missing = file.missing(wanted);
+    if (missing.length && !answer.complete) {
+      const index = [...this.#files.values()].indexOf(file);
+      return this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, want: missing, index, file: answer.file }, id);
+    }
+    this.#maps.delete(id);
+    body.takeOver(thread, call, (session) => {
+      const [fd] = passDescriptors(body.stub, session, [file]);
+      const [address] = session.run([
+        [nr.mmap, mapping.address, mapping.length, mapping.protection, mapping.flags, fd!, mapping.offset],
+        [nr.close_range, 0, 0xffffffff, 0],
+      ]);
+      return address!;
+    });
+  }
+
+  // ---- going home ----
+
+  #goHome(reason: string): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'returning';
+    this.#context.loop.start(
+      () => this.#sendHome(reason),
+      (error) => {
+        this.#context.log('guest.lost', { pid: this.#preparation?.pid, reason: String(error) });
+        this.#link.close(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  async #sendHome(reason: string): Promise<void> {
+    const body = this.#body!;
+    const { stub } = body;
+    const start = performance.now();
+    const frozen = await body.freeze(60_000);
+    if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
+    const own: Range[] = [{ address: stub.base, length: layout.size }, ...this.#image!.reserved];
+    const files = [...this.#files.values()];
+    const space = readAddressSpace(stub.pid, {
+      own, flags: true,
+      identify: (mapping) => files.find((f) => f.inode === mapping.inode)?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 },
+    });
+    frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
+    const tasks = frozen.map(({ stop }) => (stop.event === 0 ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } } : { task: stop }));
+    const image = captureImage(stub, tasks, space);
+    image.pid = body.pid;
+    image.threads.forEach((thread, i) => {
+      const { tid } = frozen[i]!.thread;
+      thread.tid = tid;
+      thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
+    });
+    image.cpuTime += body.cpuBase;
+    image.signals.forEach((signal) => {
+      if (signal.tid) signal.tid = frozen.find(({ stop }) => stop.tid === signal.tid)?.thread.tid ?? 0;
+    });
+    image.signals.push(...body.takeSignals());
+    this.#link.sendJson(frameType.homecoming, { image, reason, frozenFor: performance.now() - start, calls: [...body.calls] });
+    await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
+  }
+
+  // ---- the end ----
+
+  #onEnded(status: TaskStatus): void {
+    if (this.#state === 'ended') return;
+    this.#link.sendJson(frameType.ended, status);
+  }
+
+  #end(reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
+    const { loop, files } = this.#context;
+    const berth = this.#berth;
+    if (this.#body) this.#body.destroy();
+    else berth?.stub.release();
+    berth?.destroy();
+    for (const file of this.#files.values()) files.release(file);
+    if (berth) {
+      loop.after(1000, () => {
+        for (const pid of [...berth.processes, berth.body.tid]) loop.forgetTask(pid);
+        if (this.#cgroup) removeCgroup(this.#cgroup);
+      });
+    }
+    this.#link.close();
+    this.#context.finished(this);
+  }
+}
+

@@ -1,0 +1,453 @@
+/**
+ * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
+ * The rules for signals and stops are in docs/internals/signals.md.
+ */
+import { close, EPOLLIN } from '../sys/descriptors.ts';
+import { kernel } from '../sys/kernel.ts';
+import { arena, scratch } from '../sys/memory.ts';
+import { isProcSelf, planCall } from '../sys/marshal.ts';
+import { mappings, signalSets } from '../sys/procfs.ts';
+import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import { peek, poke } from '../sys/remote_memory.ts';
+import { nameOf } from '../sys/syscalls.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { ERESTARTSYS } from '../sys/x64/registers.ts';
+import { frameType } from '../wire/frames.ts';
+import { isLarge, receiveBulk, receiveResults, bodyMemory, sendCall, sendLargeCall, wireBuffers, type BodyCall } from './body_call.ts';
+import { BodyThread } from './body_thread.ts';
+import { signalImage } from './capture.ts';
+import type { ProcessImage, SignalImage } from './image.ts';
+import type { Frame, GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
+import { queueSignal } from './restore.ts';
+import { specialCall } from './special_calls.ts';
+import type { Injection, Stub } from './stub.ts';
+
+const NOTIF_RECV = 0xc0502100;
+const NOTIF_SEND = 0xc0182101;
+const FLAG_CONTINUE = 1;
+const notificationAt = scratch(80);
+const responseAt = scratch(24);
+
+/** Signals whose default action is to stop, to dump core, or to do nothing; signal(7). */
+const stopSignals: ReadonlySet<number> = new Set([19, 20, 21, 22]);
+const coreSignals: ReadonlySet<number> = new Set([3, 4, 5, 6, 7, 8, 11, 24, 25, 31]);
+const ignoredByDefault: ReadonlySet<number> = new Set([17, 18, 23, 28]);
+
+/** A private file mapping that the program asks for. */
+export interface FileMapping {
+  address: number;
+  length: number;
+  protection: number;
+  flags: number;
+  fd: number;
+  offset: number;
+}
+
+export interface BodyEvents {
+  mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
+  /** The process must go home. */
+  comeHome(reason: string): void;
+  /** The body is no more. */
+  ended(status: TaskStatus): void;
+}
+
+export class Body {
+  readonly pid: number;
+  readonly stub: Stub;
+  readonly link: GuestLink;
+  readonly loop: Loop;
+  readonly threads: BodyThread[] = [];
+  readonly calls = new Map<string, { count: number; milliseconds: number }>();
+  forwarded = 0;
+  /** CPU time that process and threads had used before they came here, nanoseconds. */
+  readonly cpuBase: number;
+  readonly threadCpuBase: ReadonlyMap<number, number>;
+  readonly #events: BodyEvents;
+  readonly #listener: number;
+  #nextId = 1;
+  #returning = false;
+  #halted = false;
+
+  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; listener: number; events: BodyEvents; image: ProcessImage }) {
+    this.pid = options.pid;
+    this.stub = options.stub;
+    this.link = options.link;
+    this.loop = options.loop;
+    this.#listener = options.listener;
+    this.#events = options.events;
+    this.cpuBase = options.image.cpuTime;
+    this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
+  }
+
+  /** The process id as the hosting node sees it. */
+  get hostPid(): number {
+    return this.stub.pid;
+  }
+
+  /** True while the body is being brought home: no new call is taken. */
+  get returning(): boolean {
+    return this.#returning;
+  }
+
+  addThread(tid: number, hostTid: number): BodyThread {
+    const thread = new BodyThread(tid, hostTid);
+    this.threads.push(thread);
+    this.loop.onTask(hostTid, (status) => this.#onTask(thread, status));
+    return thread;
+  }
+
+  /** Starts to serve calls and lets all threads run. */
+  start(stopped: ReadonlyMap<number, StoppedTask>): void {
+    this.loop.watch(this.#listener, EPOLLIN, () => this.#receiveNotification());
+    for (const thread of this.threads) stopped.get(thread.hostTid)?.resume();
+  }
+
+  destroy(): void {
+    this.loop.unwatch(this.#listener);
+    close(this.#listener);
+    for (const thread of this.threads) this.loop.forgetTask(thread.hostTid);
+    this.stub.release();
+  }
+
+  // ---- calls ----
+
+  #receiveNotification(): void {
+    if (this.#returning) return this.loop.unwatch(this.#listener);
+    arena.u8.fill(0, notificationAt, notificationAt + 80);
+    if (kernel.call(nr.ioctl, this.#listener, NOTIF_RECV, arena.address + notificationAt) < 0) return; // withdrawn meanwhile
+    const hostTid = arena.u32[(notificationAt >> 2) + 2]!;
+    const words = arena.u64.subarray(notificationAt >> 3, (notificationAt >> 3) + 10);
+    const number = arena.i32[(notificationAt >> 2) + 4]!;
+    const wrongArchitecture = arena.u32[(notificationAt >> 2) + 5]! !== 0xc000003e;
+    const thread = this.threads.find((t) => t.hostTid === hostTid);
+    if (!thread) return;
+    const args = [words[4]!, words[5]!, words[6]!, words[7]!, words[8]!, words[9]!];
+    const call: BodyCall = { notification: words[0]!, id: this.#nextId++, nr: number, args, plan: [], wire: [], large: false, started: performance.now() };
+    thread.call = call;
+    if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
+    this.#plan(thread, call);
+  }
+
+  #plan(thread: BodyThread, call: BodyCall): void {
+    const plan = planCall(call.nr, call.args, bodyMemory(this.hostPid));
+    this.#count(call.nr);
+    switch (plan.kind) {
+      case 'fault':
+        return this.finish(thread, call, -14);
+      case 'come-home':
+        return this.comeHome(thread, plan.reason);
+      case 'special':
+        return specialCall(this, thread, call, plan.name);
+      case 'forward':
+        if (plan.buffers.some((b) => b.direction === 'string' && this.#isOwnProc(b.address, b.length))) return this.comeHome(thread, `it looks at itself in /proc (${nameOf(call.nr)})`);
+        return this.forward(thread, { ...call, nr: plan.nr, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) });
+    }
+  }
+
+  #isOwnProc(address: number, length: number): boolean {
+    const path = Buffer.from(peek(this.hostPid, address, length)).toString('latin1').replace(/\0.*$/, '');
+    return path.startsWith('/proc') && isProcSelf(path, this.pid, ...this.threads.map((t) => t.tid));
+  }
+
+  #count(number: number): void {
+    this.forwarded++;
+    const name = nameOf(number);
+    const entry = this.calls.get(name);
+    if (entry) entry.count++;
+    else this.calls.set(name, { count: 1, milliseconds: 0 });
+  }
+
+  /** Sends a call home; `call.then` or the program gets the result. */
+  forward(thread: BodyThread, call: BodyCall): void {
+    call.large = isLarge(call.wire);
+    thread.call = call;
+    if (!call.large) {
+      if (!sendCall(this.link, this.hostPid, thread.tid, call)) this.finish(thread, call, -14);
+      return;
+    }
+    this.loop.start(
+      async () => {
+        if (!(await sendLargeCall(this.link, this.hostPid, thread.tid, call))) this.finish(thread, call, -14);
+      },
+      (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  /** Sends a request of another kind than a plain call; the reply carries its result. */
+  request(thread: BodyThread, type: number, value: unknown, then: (result: number) => void): void {
+    thread.call!.then = then;
+    this.link.sendJson(type, value, thread.call!.id);
+  }
+
+  onReply(frame: Frame): void {
+    const thread = this.#threadOf(frame.id);
+    if (!thread) return;
+    const call = thread.call!;
+    const result = receiveResults(this.hostPid, call, frame);
+    const statistics = this.calls.get(nameOf(call.nr));
+    if (statistics) statistics.milliseconds += performance.now() - call.started;
+    if (call.then && !(result <= ERESTARTSYS && result >= -516)) call.then(result);
+    else this.finish(thread, call, result);
+  }
+
+  onBulk(frame: Frame): void {
+    const call = this.#threadOf(frame.id)?.call;
+    if (call) receiveBulk(this.hostPid, call, frame);
+  }
+
+  #threadOf(id: number): BodyThread | undefined {
+    return this.threads.find((t) => t.call?.id === id);
+  }
+
+  /** Gives the program the result of a call (or lets the kernel restart it). */
+  finish(thread: BodyThread, call: BodyCall, result: number): void {
+    thread.call = undefined;
+    const interrupted = result <= ERESTARTSYS && result >= -516;
+    const signals = thread.signalsAfterCall.splice(0);
+    const stop = interrupted || signals.length > 0 || this.#returning || this.#halted;
+    if (stop) thread.running.interrupt();
+    this.respond(call, result);
+    if (stop && !this.#returning && !this.#halted) this.#queueAndResume(thread, signals);
+    else if (signals.length) this.#signalsLater.push(...signals);
+  }
+
+  /** Signals that arrived while the body was halted or returning. */
+  readonly #signalsLater: SignalImage[] = [];
+
+  takeSignals(): SignalImage[] {
+    return this.#signalsLater.splice(0).concat(this.threads.flatMap((t) => t.signalsAfterCall.splice(0)));
+  }
+
+  /** Answers the kernel's notification. */
+  respond(call: BodyCall, result: number): void {
+    const failed = result < 0 && result > -4096;
+    this.#send(call, failed ? 0 : result, failed ? result : 0, 0);
+  }
+
+  /** Lets the kernel make the trapped call here after all. */
+  letThrough(thread: BodyThread, call: BodyCall): void {
+    thread.call = undefined;
+    const stop = this.#returning || this.#halted;
+    if (stop) thread.running.interrupt();
+    this.#send(call, 0, 0, FLAG_CONTINUE);
+  }
+
+  #send(call: BodyCall, value: number, error: number, flags: number): void {
+    arena.u64[responseAt >> 3] = call.notification;
+    arena.write64(responseAt + 8, value);
+    arena.i32[(responseAt >> 2) + 4] = error;
+    arena.u32[(responseAt >> 2) + 5] = flags;
+    kernel.call(nr.ioctl, this.#listener, NOTIF_SEND, arena.address + responseAt);
+  }
+
+  /** Ends a blocked call by injected calls in its thread: `work` gives the result. */
+  takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection, stop: StoppedTask) => number): void {
+    thread.call = undefined;
+    thread.running.interrupt();
+    this.respond(call, ERESTARTSYS);
+    const stop = thread.running.waitStop();
+    let result: number;
+    {
+      using session = this.stub.borrow(stop);
+      this.#requeue(session, thread, stop);
+      result = work(session, stop);
+    }
+    stop.setRegisters(stop.registers().finishCall(result));
+    this.#resumeOrHold(thread, stop);
+  }
+
+  comeHome(thread: BodyThread, reason: string): void {
+    // The call is made again, natively, at home: its thread goes as if it had just been interrupted.
+    const call = thread.call!;
+    thread.call = undefined;
+    thread.running.interrupt();
+    this.#returning = true;
+    this.respond(call, ERESTARTSYS);
+    this.#events.comeHome(reason);
+  }
+
+  mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void {
+    this.#events.mapFile(thread, call, mapping);
+  }
+
+  /** Writes into the body's memory; false where it may not. */
+  write(address: number, bytes: Uint8Array): boolean {
+    try {
+      poke(this.hostPid, address, bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Lets a thread run that was made away. */
+  resumeNew(task: StoppedTask): void {
+    const thread = this.threads.find((t) => t.hostTid === task.tid);
+    if (thread) this.#resumeOrHold(thread, task);
+  }
+
+  // ---- signals ----
+
+  /** A signal that arrived at the deputy. */
+  postSignal(signal: SignalImage): void {
+    if (this.#returning || this.#halted) return void this.#signalsLater.push(signal);
+    const main = this.threads[0];
+    const target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
+    if (!main || (signal.tid && !target)) return;
+    const carrier = target ?? this.threads.find((t) => !t.call) ?? main;
+    const sets = signalSets((target ?? main).hostTid);
+    const bit = 1n << BigInt(signal.signal - 1);
+    const ignored = (sets.ignored & bit) !== 0n || (ignoredByDefault.has(signal.signal) && (sets.caught & bit) === 0n);
+    if (ignored && (sets.blocked & bit) === 0n) return;
+    if (!carrier.call) {
+      const stop = carrier.stopNow();
+      if (!stop) return;
+      this.#queueInto(carrier, stop, [signal]);
+      if (!target) this.#interruptSomebody(bit);
+      return;
+    }
+    carrier.signalsAfterCall.push(signal);
+    if (target || (sets.blocked & bit) === 0n) {
+      if ((sets.blocked & bit) === 0n) this.#interruptCall(carrier);
+    } else this.#interruptSomebody(bit);
+  }
+
+  /** When all threads that could take a signal are in forwarded calls, one of these calls must end. */
+  #interruptSomebody(bit: bigint): void {
+    const open = this.threads.filter((t) => (signalSets(t.hostTid).blocked & bit) === 0n);
+    if (open.length && open.every((t) => t.call)) this.#interruptCall(open[0]!);
+  }
+
+  #interruptCall(thread: BodyThread): void {
+    if (thread.call) this.link.sendFrame(frameType.interrupt, 0, thread.call.id);
+  }
+
+  #queueAndResume(thread: BodyThread, signals: readonly SignalImage[]): void {
+    let stop: StoppedTask;
+    try {
+      stop = thread.running.waitStop();
+    } catch {
+      return; // it ended; its end is reported to the loop by its siblings
+    }
+    this.#queueInto(thread, stop, signals);
+  }
+
+  #queueInto(thread: BodyThread, stop: StoppedTask, signals: readonly SignalImage[]): void {
+    if (signals.length || stop.event === 0) {
+      using session = this.stub.borrow(stop);
+      this.#requeue(session, thread, stop);
+      for (const signal of signals) queueSignal(this.stub, session, this.pid, signal);
+    }
+    this.#repeatWait(stop, signals);
+    this.#resumeOrHold(thread, stop);
+  }
+
+  /** rt_sigtimedwait answers our interrupt with EINTR: it is made again, and finds a signal that it waits for. */
+  #repeatWait(stop: StoppedTask, signals: readonly SignalImage[]): void {
+    const registers = stop.registers();
+    if (registers.syscall !== nr.rt_sigtimedwait || registers.number('rax') !== -4) return;
+    const sets = signalSets(stop.tid);
+    const handled = signals.some((s) => (sets.caught & ~sets.blocked & (1n << BigInt(s.signal - 1))) !== 0n);
+    if (!handled) stop.setRegisters(registers.repeatCall());
+  }
+
+  /** A signal-delivery stop came instead of ours: the signal is put back. */
+  #requeue(session: Injection, thread: BodyThread, stop: StoppedTask): void {
+    if (stop.event !== 0) return;
+    queueSignal(this.stub, session, this.pid, signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+  }
+
+  #resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
+    if (this.#returning || this.#halted) thread.held = stop;
+    else stop.resume();
+  }
+
+  /** The deputy was stopped: so is the body. */
+  halt(): void {
+    this.#halted = true;
+    for (const thread of this.threads) {
+      if (!thread.call && !thread.held) thread.held = thread.stopNow();
+    }
+  }
+
+  continue(): void {
+    if (!this.#halted) return;
+    this.#halted = false;
+    for (const thread of this.threads) {
+      const stop = thread.held;
+      thread.held = undefined;
+      if (stop) this.#queueInto(thread, stop, []);
+    }
+    for (const signal of this.#signalsLater.splice(0)) this.postSignal(signal);
+  }
+
+  // ---- stops and ends ----
+
+  #onTask(thread: BodyThread, status: TaskStatus): void {
+    if (status.kind !== 'stopped') return this.#onEnd(thread, status);
+    if (thread.deliver(status)) return;
+    const stop = new StoppedTask(thread.hostTid, status.signal, status.event);
+    if (this.#returning || this.#halted) {
+      thread.held = stop;
+      return;
+    }
+    if (status.event !== 0) return void stop.resume();
+    this.#onSignal(thread, stop);
+  }
+
+  #onEnd(thread: BodyThread, status: TaskStatus): void {
+    thread.deliver(status);
+    this.loop.forgetTask(thread.hostTid);
+    this.threads.splice(this.threads.indexOf(thread), 1);
+    if (thread.hostTid === this.hostPid) this.#events.ended(status);
+  }
+
+  /** A signal is about to act on a thread. */
+  #onSignal(thread: BodyThread, stop: StoppedTask): void {
+    const sets = signalSets(thread.hostTid);
+    const bit = 1n << BigInt(stop.signal - 1);
+    const byDefault = ((sets.caught | sets.ignored) & bit) === 0n;
+    if (byDefault && stopSignals.has(stop.signal)) {
+      this.link.sendJson(frameType.signalTaken, { signal: stop.signal });
+      stop.resume();
+    } else if (byDefault && coreSignals.has(stop.signal)) {
+      // It dies at home: with its own memory, natively, core dump and all.
+      thread.held = stop;
+      this.#returning = true;
+      this.#events.comeHome(`signal ${stop.signal} ends it`);
+    } else stop.resume(stop.signal);
+  }
+
+  /** Stops everything for the way home. @returns the stopped threads */
+  async freeze(milliseconds: number): Promise<{ thread: BodyThread; stop: StoppedTask }[]> {
+    this.#returning = true;
+    const waits = this.threads.map(async (thread) => {
+      if (thread.held) return { thread, stop: thread.held };
+      const next = thread.nextStop(this.loop, milliseconds);
+      if (thread.call) this.#interruptCall(thread);
+      else thread.running.interrupt();
+      return { thread, stop: await next };
+    });
+    const stops = await Promise.all(waits);
+    const out: { thread: BodyThread; stop: StoppedTask }[] = [];
+    for (const { thread, stop } of stops) if (stop) out.push({ thread, stop: await this.#leaveVdso(thread, stop, milliseconds) });
+    return out;
+  }
+
+  async #leaveVdso(thread: BodyThread, first: StoppedTask, milliseconds: number): Promise<StoppedTask> {
+    const vdso = mappings(this.hostPid).find((m) => m.name === '[vdso]');
+    const inside = (stop: StoppedTask): boolean => {
+      const rip = stop.registers().number('rip');
+      return vdso !== undefined && rip >= vdso.start && rip < vdso.end;
+    };
+    let stop = first;
+    for (let attempt = 0; attempt < 20 && stop.event !== 0 && inside(stop); attempt++) {
+      const next = thread.nextStop(this.loop, milliseconds);
+      stop.resume();
+      thread.running.interrupt();
+      stop = (await next) ?? stop;
+    }
+    return stop;
+  }
+}

@@ -1,0 +1,54 @@
+/** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
+import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
+import type { BodyCall } from './body_call.ts';
+import type { SignalImage } from './image.ts';
+import type { Loop } from './loop.ts';
+
+export class BodyThread {
+  /** The id at home and inside the body's namespace. */
+  readonly tid: number;
+  /** The id as the hosting node's engine sees it. */
+  readonly hostTid: number;
+  call: BodyCall | undefined;
+  /** The thread while it is held stopped. */
+  held: StoppedTask | undefined;
+  /** Signals to queue in the thread when its call has ended. */
+  signalsAfterCall: SignalImage[] = [];
+  #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
+
+  constructor(tid: number, hostTid: number) {
+    this.tid = tid;
+    this.hostTid = hostTid;
+  }
+
+  get running(): RunningTask {
+    return new RunningTask(this.hostTid);
+  }
+
+  /** Gives the next stop (or end) to whoever waits for it. @returns whether somebody did */
+  deliver(status: TaskStatus): boolean {
+    const waiter = this.#stopWaiter;
+    if (!waiter) return false;
+    this.#stopWaiter = undefined;
+    waiter(status.kind === 'stopped' ? new StoppedTask(this.hostTid, status.signal, status.event) : undefined);
+    return true;
+  }
+
+  /** Waits for the next stop; undefined when the thread ended. */
+  nextStop(loop: Loop, milliseconds: number): Promise<StoppedTask | undefined> {
+    return loop.within(milliseconds, `stop thread ${this.tid}`, (resolve) => {
+      this.#stopWaiter = resolve;
+    });
+  }
+
+  /** Interrupts a thread that is not in a forwarded call and waits for its stop; undefined when it ended. */
+  stopNow(): StoppedTask | undefined {
+    if (!this.running.interrupt()) return undefined;
+    try {
+      return this.running.waitStop();
+    } catch (error) {
+      if (error instanceof TaskEnded) return undefined;
+      throw error;
+    }
+  }
+}

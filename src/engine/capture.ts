@@ -1,0 +1,227 @@
+/** From a frozen process to its image. */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { kernel } from '../sys/kernel.ts';
+import { arena, scratch } from '../sys/memory.ts';
+import { PageMap } from '../sys/pagemap.ts';
+import { commandName, descriptorTargets, mappingFlags, mappings, statFields, status, type Mapping } from '../sys/procfs.ts';
+import type { StoppedTask } from '../sys/ptrace.ts';
+import { peek, type Range } from '../sys/remote_memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { EINTR, Registers } from '../sys/x64/registers.ts';
+import { describe } from '../sys/syscalls.ts';
+import type { FrozenTask } from './freeze.ts';
+import { protectionOf, specialNames, type FileImage, type MappingImage, type ProcessImage, type SignalImage, type ThreadImage } from './image.ts';
+import { layout, type InjectedCall, type Stub } from './stub.ts';
+
+/** The process must stay where it is; the message says why. */
+export class StaysHome extends Error {
+  constructor(pid: number, reason: string) {
+    super(`Process ${pid} stays home: ${reason}`);
+    this.name = 'StaysHome';
+  }
+}
+
+const keptFlags = ['gd', 'wf', 'dc', 'dd', 'lo', 'hg', 'nh', 'mg', 'sr', 'rr'];
+
+/** Mappings and the files behind them. `own` are ranges of ours, which do not count. */
+export interface AddressSpace {
+  mappings: MappingImage[];
+  files: FileImage[];
+}
+
+/** How a mapped file of the local system is identified. */
+export type IdentifyFile = (mapping: Mapping, pid: number) => FileImage;
+
+export function identifyByStat(node: string): IdentifyFile {
+  const seen = new Map<string, FileImage>();
+  return (mapping, pid) => {
+    const key = `${mapping.device} ${mapping.inode}`;
+    let file = seen.get(key);
+    if (!file) {
+      const stat = fs.statSync(mapFilesPath(pid, mapping), { bigint: true });
+      file = { identity: [node, key, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '), size: Number(stat.size) };
+      seen.set(key, file);
+    }
+    return file;
+  };
+}
+
+/** A name for the file behind a mapping that works even when it was deleted; proc(5), map_files. */
+export function mapFilesPath(pid: number, mapping: { start: number; end: number }): string {
+  return `/proc/${pid}/map_files/${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
+}
+
+/** Reads the address space; with `flags` also the VmFlags. @throws StaysHome */
+export function readAddressSpace(pid: number, options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean }): AddressSpace {
+  const flags = mappingFlags(pid);
+  const files: FileImage[] = [];
+  const out: MappingImage[] = [];
+  for (const m of mappings(pid)) {
+    if (m.name === '[vsyscall]' || options.own.some((r) => m.start >= r.address && m.end <= r.address + r.length)) continue;
+    const vmFlags = flags.get(m.start) ?? new Set<string>();
+    refuseMapping(pid, m, vmFlags);
+    let file = -1;
+    if (m.inode !== 0) {
+      const image = options.identify(m, pid);
+      file = files.findIndex((f) => f.identity === image.identity);
+      if (file < 0) file = files.push(image) - 1;
+    }
+    out.push({
+      start: m.start, end: m.end, protection: protectionOf(m.permissions), file, offset: m.offset, shared: m.permissions[3] === 's',
+      flags: keptFlags.filter((f) => vmFlags.has(f)), name: m.name.startsWith('[') ? m.name : '',
+    });
+  }
+  return { mappings: out, files };
+}
+
+function refuseMapping(pid: number, m: Mapping, flags: ReadonlySet<string>): void {
+  if (specialNames.has(m.name)) return;
+  const where = `${m.name || 'memory'} at ${m.start.toString(16)}`;
+  if (m.permissions[3] === 's' && flags.has('mw')) throw new StaysHome(pid, `it maps ${where} shared and writable`);
+  if (flags.has('ht')) throw new StaysHome(pid, `it uses huge pages of hugetlbfs (${where})`);
+  if (flags.has('io') || flags.has('pf')) throw new StaysHome(pid, `it maps a device (${where})`);
+  if (flags.has('um') || flags.has('uw')) throw new StaysHome(pid, `it uses userfaultfd (${where})`);
+}
+
+/** What keeps a process home before it is even stopped. @throws StaysHome */
+export function refuseProcess(pid: number): void {
+  const fields = status(pid);
+  if (fields.get('State')?.startsWith('Z')) throw new StaysHome(pid, 'it has ended (zombie)');
+  if (fields.get('Kthread') === '1' || !fields.has('VmSize')) throw new StaysHome(pid, 'it is a kernel thread');
+  if (Number(fields.get('Seccomp') ?? 0) !== 0) throw new StaysHome(pid, 'it runs under a seccomp filter of its own');
+  const policy = Number(statFields(pid)(41));
+  if (policy === 1 || policy === 2 || policy === 6) throw new StaysHome(pid, 'it is in a real-time scheduling class');
+  for (const [fd, target] of descriptorTargets(pid)) {
+    if (target === 'anon_inode:[io_uring]') throw new StaysHome(pid, `it has an io_uring (descriptor ${fd})`);
+    if (target === 'anon_inode:[userfaultfd]') throw new StaysHome(pid, `it has a userfaultfd (descriptor ${fd})`);
+  }
+}
+
+/** Digest and sizes of the vDSO family; equal on nodes with the same kernel. */
+export function vdsoOf(pid: number): { digest: string; specials: { name: string; length: number }[] } {
+  const maps = mappings(pid).filter((m) => specialNames.has(m.name) && m.name !== '[vsyscall]');
+  const vdso = maps.find((m) => m.name === '[vdso]');
+  const bytes = vdso ? peek(pid, vdso.start, vdso.end - vdso.start) : new Uint8Array();
+  return { digest: createHash('sha256').update(bytes).digest('hex'), specials: maps.map((m) => ({ name: m.name, length: m.end - m.start })) };
+}
+
+const PR_GET_TID_ADDRESS = 40;
+const clockAt = scratch(16);
+
+/** CPU time of a thread or process of this host in nanoseconds (clock_getcpuclockid(3)'s encoding). */
+export function cpuTimeOf(id: number, whole: boolean): number {
+  const clock = (~id << 3) | (whole ? 2 : 6);
+  if (kernel.call(nr.clock_gettime, clock, arena.address + clockAt) < 0) return 0;
+  return arena.read64(clockAt) * 1e9 + arena.read64(clockAt + 8);
+}
+
+/** State of all threads and of the process; every thread is borrowed once. */
+export function captureThreads(stub: Stub, frozen: readonly FrozenTask[]): { threads: ThreadImage[]; actions: string; brk: number } {
+  const at = stub.scratchAddress(0);
+  const threads: ThreadImage[] = [];
+  let actions = '';
+  let brk = 0;
+  frozen.forEach(({ task }, index) => {
+    const registers = task.registers();
+    const mask = task.signalMask();
+    const rseq = task.rseq();
+    const extendedState = Buffer.from(task.extendedState()).toString('base64');
+    using session = stub.borrow(task, mask);
+    const calls: InjectedCall[] = [[nr.sigaltstack, 0, at], [nr.prctl, PR_GET_TID_ADDRESS, at + 32], [nr.get_robust_list, 0, at + 40, at + 48]];
+    if (index === 0) {
+      calls.push([nr.brk, 0]);
+      for (let signal = 1; signal <= 64; signal++) calls.push([nr.rt_sigaction, signal, 0, at + 64 + signal * 32, 8]);
+    }
+    const results = session.run(calls);
+    const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
+    if (index === 0) {
+      brk = results[3]!;
+      // SIGTRAP's entry is ours; the program's own was saved when the stub came.
+      stub.memory.buffer.copy(bytes, 64 + 5 * 32, layout.trapAction, layout.trapAction + 32);
+      actions = bytes.toString('base64', 96, 96 + 64 * 32);
+    }
+    threads.push({
+      tid: task.tid, registers: encodeRegisters(prepareToResume(task, registers, rseq)), extendedState, mask: mask.toString(16),
+      alternateStack: bytes.toString('base64', 0, 24), clearTid: results[1]! < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
+      robustList: results[2]! < 0 ? { head: 0, length: 0 } : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
+      rseq, cpuTime: cpuTimeOf(task.tid, false),
+    });
+  });
+  return { threads, actions, brk };
+}
+
+export function encodeRegisters(registers: Registers): string {
+  return Array.from(registers.words, (word) => word.toString(16)).join(',');
+}
+
+export function decodeRegisters(text: string): Registers {
+  return new Registers(BigUint64Array.from(text.split(','), (word) => BigInt('0x' + word)));
+}
+
+const FUTEX_WAIT = 0;
+
+/** Undoes an interrupted call and a half-done rseq critical section, so that the registers mean the same elsewhere. */
+function prepareToResume(task: StoppedTask, registers: Registers, rseq: ThreadImage['rseq']): Registers {
+  const out = registers.copy();
+  if (rseq) abortCriticalSection(task.tid, out, rseq.pointer);
+  if (out.syscall < 0) return out.set('orig_rax', -1);
+  const result = out.number('rax');
+  if (result === -516 && out.syscall === nr.futex) {
+    // The restart block stays behind in this kernel. An absolute wait is simply made again; a relative one ends
+    // as interrupted, which every caller of futex(2) must expect.
+    const relative = (registers.number('rsi') & 127) === FUTEX_WAIT;
+    return relative ? out.finishCall(EINTR) : out.repeatCall();
+  }
+  if (result === -516) return out.repeatCall(nr.restart_syscall);
+  if (result === -512 || result === -513 || result === -514) return out.repeatCall();
+  if (result === EINTR && describe(out.syscall)?.interrupted === 'eintr') return out.repeatCall();
+  return out.set('orig_rax', -1);
+}
+
+/** struct rseq: rseq_cs at 8; struct rseq_cs: start_ip 8, post_commit_offset 16, abort_ip 24 (linux/rseq.h). */
+function abortCriticalSection(tid: number, registers: Registers, pointer: number): void {
+  const area = Buffer.from(peek(tid, pointer, 32));
+  if (area.length < 16) return;
+  const descriptor = Number(area.readBigUInt64LE(8));
+  if (descriptor === 0) return;
+  const section = Buffer.from(peek(tid, descriptor, 32));
+  if (section.length < 32) return;
+  const start = section.readBigUInt64LE(8);
+  if (registers.get('rip') - start < section.readBigUInt64LE(16) && registers.get('rip') >= start) registers.set('rip', section.readBigUInt64LE(24));
+}
+
+/** The whole image of a frozen process. @throws StaysHome */
+export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace): ProcessImage {
+  const { pid } = stub;
+  const { threads, actions, brk } = captureThreads(stub, frozen);
+  const field = statFields(pid);
+  const word = (index: number): number => Number(field(index));
+  return {
+    pid, command: commandName(pid), mappings: space.mappings, files: space.files,
+    // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end
+    layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
+    actions, threads, cpuTime: cpuTimeOf(pid, true), reserved: [],
+    signals: frozen.flatMap(({ task, pendingSignal }) => (pendingSignal ? [signalImage(task.tid, pendingSignal)] : [])),
+  };
+}
+
+const SI_TKILL = -6;
+
+/** A signal for one thread only if it was sent to that thread (si_code, the third word of siginfo, says so). */
+export function signalImage(tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
+  const code = new DataView(pending.info.buffer, pending.info.byteOffset).getInt32(8, true);
+  const fault = code > 0 && [4, 5, 7, 8, 11].includes(pending.signal); // ILL, TRAP, BUS, FPE, SEGV raised by an instruction
+  return { signal: pending.signal, info: Buffer.from(pending.info).toString('base64'), tid: code === SI_TKILL || fault ? tid : 0 };
+}
+
+/** The runs of pages with content of their own. */
+export function contentRanges(pid: number, space: readonly MappingImage[]): Range[] {
+  using map = new PageMap(pid);
+  const out: Range[] = [];
+  for (const m of space) {
+    if (specialNames.has(m.name) || m.shared) continue;
+    map.collect(m.start, m.end, m.file >= 0, out);
+  }
+  return out;
+}

@@ -1,0 +1,41 @@
+/** A cgroup for each guest, so that all its processes can be found, frozen and ended together. */
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** Where this process's cgroup2 directory is, or undefined without a writable cgroup2. */
+function ownCgroup(): string | undefined {
+  const mount = fs.readFileSync('/proc/self/mountinfo', 'latin1').split('\n').find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
+  const entry = fs.readFileSync('/proc/self/cgroup', 'latin1').split('\n').find((line) => line.startsWith('0::'));
+  if (!mount || !entry) return undefined;
+  const directory = path.join(mount, entry.slice(3));
+  return fs.existsSync(path.join(directory, 'cgroup.procs')) ? directory : undefined;
+}
+
+let parent: string | undefined | null = null;
+
+/** Makes the guest's cgroup; without cgroup2 guests live in the engine's. @returns its directory */
+export function guestCgroup(pid: number, number: number): string | undefined {
+  if (parent === null) parent = ownCgroup();
+  if (!parent) return undefined;
+  const directory = path.join(parent, `mosix-guest-${process.pid}-${number}-${pid}`);
+  try {
+    fs.mkdirSync(directory);
+    return directory;
+  } catch {
+    parent = undefined; // not ours to divide; said once by `mosd` at start
+    return undefined;
+  }
+}
+
+export function removeCgroup(directory: string): void {
+  try {
+    fs.writeFileSync(path.join(directory, 'cgroup.kill'), '1');
+  } catch {
+    // empty already, or before Linux 5.14
+  }
+  try {
+    fs.rmdirSync(directory);
+  } catch {
+    // its last process is not reaped yet; the next start of the engine removes what is left
+  }
+}

@@ -1,0 +1,500 @@
+/**
+ * The home side of a stay away: prepare, freeze, send, commit, serve, take back.
+ * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
+ */
+import fs from 'node:fs';
+import { kernel } from '../sys/kernel.ts';
+import { descriptorOf } from '../sys/descriptors.ts';
+import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
+import { reap, type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import type { Range } from '../sys/remote_memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { Handshake } from '../wire/handshake.ts';
+import { frameHeader, frameType, protocolVersion } from '../wire/frames.ts';
+import { captureImage, contentRanges, identifyByStat, readAddressSpace, refuseProcess, StaysHome, vdsoOf, type AddressSpace, type IdentifyFile } from './capture.ts';
+import { readClock } from './clocks.ts';
+import { Deputy, recorderAction } from './deputy.ts';
+import { freezeProcess, thaw, type FrozenTask } from './freeze.ts';
+import { specialNames, type FileImage, type Preparation, type ProcessImage } from './image.ts';
+import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
+import type { Loop } from './loop.ts';
+import { sendPages, writePages } from './page_stream.ts';
+import { queueSignal } from './restore.ts';
+import { layout, Stub, type InjectedCall } from './stub.ts';
+import { adoptAddressSpace, MappedFiles, resumeAtHome } from './take_back.ts';
+
+export interface Peer {
+  name: string;
+  address: string;
+  guestPort: number;
+}
+
+export interface HomeContext {
+  loop: Loop;
+  node: string;
+  key: Uint8Array;
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** The process is no longer away (home again, or ended). */
+  finished: (departure: Departure, how: string) => void;
+}
+
+export type Progress = (phase: string, bytes: number, total: number) => void;
+
+export interface MigrationResult {
+  pid: number;
+  to: string;
+  freezeMs: number;
+  totalMs: number;
+  bytes: number;
+  threads: number;
+}
+
+export interface ReturnResult {
+  pid: number;
+  from: string;
+  freezeMs: number;
+  totalMs: number;
+  bytes: number;
+}
+
+const connectDeadline = 5000;
+const answerDeadline = 30_000;
+const chunk = 512 * 1024;
+
+export class Departure {
+  readonly pid: number;
+  readonly peer: Peer;
+  readonly #context: HomeContext;
+  readonly #identify: IdentifyFile;
+  readonly #files = new MappedFiles();
+  #link: GuestLink | undefined;
+  #deputy: Deputy | undefined;
+  #space: AddressSpace | undefined;
+  #image: ProcessImage | undefined;
+  #knownFiles: FileImage[] = [];
+  #state: 'leaving' | 'away' | 'returning' | 'gone' = 'leaving';
+  #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
+  #homecoming: { image: ProcessImage; reason: string; frozenFor: number; start: number; bytes: number; calls: [string, { count: number; milliseconds: number }][] } | undefined;
+  readonly since = Date.now();
+  readonly uid: number;
+  readonly command: string;
+  moves = 1;
+  /** Calls the body made, for `mosix calls`; filled when it comes home. */
+  calls: [string, { count: number; milliseconds: number }][] = [];
+  reason = '';
+
+  constructor(context: HomeContext, pid: number, peer: Peer) {
+    this.#context = context;
+    this.pid = pid;
+    this.peer = peer;
+    this.#identify = identifyByStat(context.node);
+    this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
+    this.command = commandName(pid);
+  }
+
+  get state(): string {
+    return this.#deputy?.stopped ? 'stopped' : this.#state;
+  }
+
+  get served(): number {
+    return this.#deputy?.served ?? 0;
+  }
+
+  get threads(): number {
+    return this.#deputy?.threadIds.length ?? 0;
+  }
+
+  // ---- leaving ----
+
+  /** Moves the process. @throws any error that leaves it running at home */
+  async leave(progress: Progress): Promise<MigrationResult> {
+    const start = performance.now();
+    const { loop, node, key } = this.#context;
+    refuseProcess(this.pid);
+    progress('connect', 0, 0);
+    const link = await GuestLink.connect(loop, this.peer, connectDeadline);
+    this.#link = link;
+    try {
+      await link.authenticate(new Handshake({ role: 'client', purpose: 'guest', name: node, key }), connectDeadline);
+      const stubBase = await this.#prepare(link, progress);
+      return await this.#freezeAndGo(link, { stubBase, start, progress });
+    } catch (error) {
+      if (this.#state === 'leaving') {
+        this.#state = 'gone';
+        if (!link.closed) link.sendJson(frameType.abort, { reason: String(error) });
+        link.close();
+        this.#files.free();
+      }
+      throw error;
+    }
+  }
+
+  async #prepare(link: GuestLink, progress: Progress): Promise<number> {
+    const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
+    const stubBase = freeStubBase(this.pid);
+    const preparation: Preparation & { version: number } = {
+      version: protocolVersion, pid: this.pid, uid: this.uid, command: this.command, home: this.#context.node, stubBase, files: this.#wantedFiles(space),
+      limits: resourceLimits(this.pid), monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
+    };
+    await this.#sendFiles(link, space, preparation, progress);
+    return stubBase;
+  }
+
+  #wantedFiles(space: AddressSpace): { file: FileImage; ranges: Range[] }[] {
+    return space.files.map((file, index) => ({
+      file,
+      ranges: space.mappings.filter((m) => m.file === index).map((m) => ({ address: m.offset, length: m.end - m.start })),
+    }));
+  }
+
+  /** Announces files and sends what the hosting node lacks of them. */
+  async #sendFiles(link: GuestLink, space: AddressSpace, message: Pick<Preparation, 'files'>, progress: Progress): Promise<void> {
+    this.#files.rememberAll(this.pid, this.#identify, space);
+    for (const { file } of message.files) if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
+    const answer = link.expect([frameType.prepared, frameType.abort], answerDeadline);
+    link.sendJson(frameType.prepare, message);
+    const { type, text } = await answer;
+    const { missing, reason } = JSON.parse(text) as { missing: Range[][]; reason?: string };
+    if (type === frameType.abort) throw new StaysHome(this.pid, `node ${this.peer.name} refused it: ${reason}`);
+    const total = missing.flat().reduce((sum, r) => sum + r.length, 0);
+    let sent = 0;
+    for (let i = 0; i < missing.length; i++) {
+      await this.#sendFileRanges(link, message.files[i]!.file, missing[i]!, (bytes) => progress('files', (sent += bytes), total));
+    }
+  }
+
+  async #sendFileRanges(link: GuestLink, file: FileImage, ranges: readonly Range[], sent: (bytes: number) => void): Promise<void> {
+    const fd = this.#files.descriptor(file.identity);
+    const index = this.#knownFiles.findIndex((f) => f.identity === file.identity);
+    if (fd === undefined || index < 0) throw new StaysHome(this.pid, 'a file that it maps cannot be opened');
+    for (const range of ranges) {
+      for (let done = 0; done < range.length; done += chunk) {
+        await link.drained();
+        const { out } = link;
+        const part = Math.min(chunk, range.length - done);
+        const n = kernel.call(nr.pread64, fd, out.address + frameHeader + 16, part, range.address + done);
+        if (n <= 0) break; // beyond the end of the file
+        out.u32[frameHeader >> 2] = index;
+        out.u32[(frameHeader >> 2) + 1] = 0;
+        out.write64(frameHeader + 8, range.address + done);
+        link.sendFrame(frameType.filePages, 16 + n);
+        sent(n);
+      }
+    }
+  }
+
+  async #freezeAndGo(link: GuestLink, options: { stubBase: number; start: number; progress: Progress }): Promise<MigrationResult> {
+    const { loop } = this.#context;
+    options.progress('freeze', 0, 0);
+    const frozenAt = performance.now();
+    const frozen = await freezeProcess(loop, this.pid);
+    let stub: Stub | undefined;
+    let sent = 0;
+    try {
+      const main = frozen[0]!.task;
+      stub = Stub.install(main, this.pid, { base: options.stubBase });
+      {
+        using session = stub.borrow(main);
+        stub.mapBounce(session);
+      }
+      const image = await this.#capture(link, stub, frozen, options.progress);
+      link.sendJson(frameType.image, image);
+      const ranges = contentRanges(this.pid, image.mappings);
+      const total = ranges.reduce((sum, r) => sum + r.length, 0);
+      const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
+      // The answer may fail while pages are still being sent: that must not go unhandled.
+      ready.catch(() => {});
+      sent = await sendPages(link, this.pid, ranges, (bytes) => options.progress('pages', bytes, total));
+      const { type, text } = await ready;
+      if (type === frameType.abort) throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${(JSON.parse(text) as { reason: string }).reason}`);
+      assertAlive(frozen);
+    } catch (error) {
+      this.#goOnAtHome(stub, frozen);
+      throw error;
+    }
+    link.sendFrame(frameType.go, 0);
+    const freezeMs = performance.now() - frozenAt;
+    this.#park(link, stub, frozen);
+    options.progress('resume', sent, sent);
+    const result = { pid: this.pid, to: this.peer.name, freezeMs, totalMs: performance.now() - options.start, bytes: sent, threads: frozen.length };
+    this.#context.log('process.left', { ...result });
+    return result;
+  }
+
+  async #capture(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[], progress: Progress): Promise<ProcessImage> {
+    const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
+    const space = readAddressSpace(this.pid, { identify: this.#identify, own, flags: true });
+    const news = this.#wantedFiles(space).filter(({ file }) => !this.#knownFiles.some((f) => f.identity === file.identity));
+    const more = this.#wantedFiles(space);
+    if (news.length || this.#mapsMore(space)) await this.#sendFiles(link, space, { version: protocolVersion, files: more } as unknown as Preparation, progress);
+    this.#space = space;
+    const image = captureImage(stub, frozen, space);
+    image.reserved = [stub.bounceRange];
+    this.#image = image;
+    return image;
+  }
+
+  #preparedRanges = new Set<string>();
+
+  /** Whether file ranges are mapped that were not announced before. */
+  #mapsMore(space: AddressSpace): boolean {
+    const keys = space.mappings.filter((m) => m.file >= 0).map((m) => `${space.files[m.file]!.identity} ${m.offset} ${m.end - m.start}`);
+    const more = keys.some((key) => !this.#preparedRanges.has(key));
+    for (const key of keys) this.#preparedRanges.add(key);
+    return more;
+  }
+
+  /** Nothing has happened: the threads continue as if they had never been stopped. */
+  #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
+    try {
+      const main = frozen[0]!.task;
+      if (stub) {
+        const signals = this.#image?.signals ?? [];
+        if (signals.length) {
+          using session = stub.borrow(main);
+          for (const signal of signals) queueSignal(stub, session, this.pid, signal);
+        }
+        stub.remove(main);
+        thaw(frozen.map(({ task }) => ({ task })));
+      } else thaw(frozen);
+    } catch (error) {
+      this.#context.log('process.thaw-failed', { pid: this.pid, reason: String(error) });
+    }
+  }
+
+  #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): void {
+    const { loop } = this.#context;
+    const deputy = new Deputy({ pid: this.pid, stub, link, loop, events: { ended: (status) => this.#onEnded(status) } });
+    this.#deputy = deputy;
+    const image = this.#image!;
+    frozen.forEach(({ task }, index) => {
+      {
+        using session = stub.borrow(task);
+        const thread = image.threads[index]!;
+        const calls: InjectedCall[] = [[nr.set_tid_address, 0], [nr.set_robust_list, 0, 24]];
+        const RSEQ_UNREGISTER = 1;
+        if (thread.rseq) calls.push([nr.rseq, thread.rseq.pointer, thread.rseq.size, RSEQ_UNREGISTER, thread.rseq.signature]);
+        if (index === 0) calls.push(...recorderCalls(stub, image.actions));
+        session.run(calls);
+      }
+      deputy.park(task);
+    });
+    this.#state = 'away';
+    link.onFrame = (frame) => this.#onFrame(deputy, frame);
+    link.onClose((error) => this.#onLinkLost(error));
+    for (const signal of image.signals) link.sendJson(frameType.signal, signal);
+  }
+
+  // ---- away ----
+
+  /** For the worker: finished calls. */
+  poll(): boolean {
+    return this.#deputy?.poll() ?? false;
+  }
+
+  get deputy(): Deputy | undefined {
+    return this.#state === 'gone' ? undefined : this.#deputy;
+  }
+
+  #onFrame(deputy: Deputy, frame: Frame): void {
+    switch (frame.type) {
+      case frameType.request:
+        return deputy.onRequest(frame);
+      case frameType.largeRequest:
+        return deputy.onLargeRequest(frame);
+      case frameType.bulk:
+        return deputy.onBulk(frame);
+      case frameType.interrupt:
+        return deputy.interrupt(frame.id);
+      case frameType.thread:
+        return deputy.reply(frame.id, deputy.createThread(frameJson<{ tid: number }>(frame).tid));
+      case frameType.threadEnded: {
+        const { tid, code } = frameJson<{ tid: number; code: number }>(frame);
+        return deputy.endThread(tid, code);
+      }
+      case frameType.mirrorAction: {
+        const { tid, signal, action } = frameJson<{ tid: number; signal: number; action: string }>(frame);
+        return deputy.mirrorAction(tid, frame.id, signal, Buffer.from(action, 'base64'));
+      }
+      case frameType.signalTaken:
+        return deputy.takeStop(frameJson<{ signal: number }>(frame).signal);
+      case frameType.mapFile:
+        return this.#onMapFile(frame.id, frameJson(frame));
+      case frameType.homecoming:
+        return this.#onHomecoming(deputy, frameJson(frame));
+      case frameType.pages:
+        if (this.#homecoming) this.#homecoming.bytes += writePages(this.pid, frame);
+        return;
+      case frameType.pagesEnd:
+        return this.#onHome(deputy);
+      case frameType.ended:
+        return this.#onBodyEnded(frameJson<TaskStatus>(frame));
+      default:
+        throw new RangeError(`Cannot take a frame of type ${frame.type} from node ${this.peer.name}`);
+    }
+  }
+
+  #onMapFile(id: number, wish: { fd: number; want?: Range[]; file?: FileImage; index?: number }): void {
+    const link = this.#link!;
+    if (wish.want && wish.file) {
+      const { want, file } = wish;
+      this.#context.loop.start(
+        async () => {
+          await this.#sendFileRanges(link, file, want, () => {});
+          link.sendJson(frameType.mapped, { file, complete: true }, id);
+        },
+        (error) => link.close(error instanceof Error ? error : new Error(String(error))),
+      );
+      return;
+    }
+    const path = `/proc/${this.pid}/fd/${wish.fd}`;
+    const EBADF = -9;
+    const EACCES = -13;
+    try {
+      const stat = fs.statSync(path, { bigint: true });
+      if (!stat.isFile()) return link.sendJson(frameType.mapped, { comeHome: 'it maps something that is not a regular file' }, id);
+      const copy = descriptorOf(this.pid, wish.fd);
+      if (copy < 0) return link.sendJson(frameType.mapped, { failed: EBADF }, id);
+      kernel.call(nr.close, copy);
+      const device = `${(stat.dev >> 8n).toString(16).padStart(2, '0')}:${(stat.dev & 0xffn).toString(16).padStart(2, '0')}`;
+      const file: FileImage = { identity: [this.#context.node, `${device} ${stat.ino}`, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '), size: Number(stat.size) };
+      this.#files.remember(file, path);
+      if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
+      link.sendJson(frameType.mapped, { file }, id);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? EBADF : EACCES;
+      link.sendJson(frameType.mapped, { failed: code }, id);
+    }
+  }
+
+  /** The body ended by itself: so does the deputy, in the same way. */
+  #onBodyEnded(status: TaskStatus): void {
+    if (status.kind === 'killed') this.#killDeputy(status.signal);
+  }
+
+  #killDeputy(signal: number): void {
+    const deputy = this.#deputy;
+    if (!deputy) return;
+    const tasks = deputy.takeApart();
+    const main = tasks[0];
+    if (main && signal !== 9) {
+      using session = deputy.stub.borrow(main);
+      deputy.stub.writeAction(0, recorderAction(deputy.stub, 0n, 0n));
+      session.run([[nr.rt_sigaction, signal, deputy.stub.scratchAddress(0), 0, 8], [nr.kill, this.pid, signal]]);
+      main.setSignalMask(0n);
+    }
+    for (const task of tasks) task.detach();
+    if (signal === 9) kernel.call(nr.kill, this.pid, 9);
+    this.#close('ended');
+  }
+
+  /** The deputy has ended: by exit_group of the body, or killed. */
+  #onEnded(status: TaskStatus): void {
+    this.#context.log('process.ended', { pid: this.pid, status: JSON.stringify(status), calls: this.served });
+    this.#link?.sendJson(frameType.ended, status);
+    this.#close('ended');
+  }
+
+  #onLinkLost(error: Error): void {
+    const deputy = this.#deputy;
+    if (this.#state === 'gone' || !deputy) return;
+    if (this.#homecoming === undefined && deputy.served === 0) {
+      // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
+      this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
+      this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
+      resumeUntouched(deputy, this.#image!);
+      return this.#close('home');
+    }
+    this.#context.log('process.lost', { pid: this.pid, node: this.peer.name, reason: error.message });
+    this.reason = `node ${this.peer.name} was lost: ${error.message}`;
+    this.#killDeputy(9);
+  }
+
+  /** Gives stale memory back to the node. @returns bytes */
+  release(): number {
+    if (!this.#deputy || !this.#space || this.#state !== 'away') throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
+    return this.#deputy.release(this.#space.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
+  }
+
+  // ---- coming home ----
+
+  /** Asks the hosting node to send the process home. */
+  recall(): Promise<ReturnResult> {
+    const promise = this.#context.loop.promise<ReturnResult>((resolve, reject) => void this.#returned.push({ resolve, reject }));
+    if (this.#state === 'away') this.#link!.sendFrame(frameType.recall, 0);
+    else if (this.#state !== 'returning') for (const waiter of this.#returned.splice(0)) waiter.reject(new Error(`Cannot bring process ${this.pid} home: it is ${this.#state}`));
+    return promise;
+  }
+
+  #onHomecoming(deputy: Deputy, message: { image: ProcessImage; reason: string; frozenFor: number; calls: [string, { count: number; milliseconds: number }][] }): void {
+    this.#state = 'returning';
+    this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
+    this.calls = message.calls;
+    this.reason = message.reason;
+    const tasks = deputy.takeApart();
+    this.#tasks = tasks;
+    adoptAddressSpace(deputy.stub, tasks[0]!, message.image, { files: this.#files, identify: this.#identify });
+  }
+
+  #tasks: StoppedTask[] = [];
+
+  #onHome(deputy: Deputy): void {
+    const home = this.#homecoming!;
+    resumeAtHome(deputy.stub, this.#tasks, home.image);
+    const freezeMs = performance.now() - home.start + home.frozenFor;
+    const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
+    this.#context.log('process.home', { ...result, reason: home.reason });
+    this.#link!.sendFrame(frameType.ready, 0);
+    for (const waiter of this.#returned.splice(0)) waiter.resolve(result);
+    this.#close('home');
+  }
+
+  #close(how: string): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    for (const waiter of this.#returned.splice(0)) waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
+    if (how !== 'home') this.#deputy?.stub.release();
+    this.#files.free();
+    const link = this.#link!;
+    // What is still queued (the last frame) may go out first.
+    this.#context.loop.start(() => link.drained().catch(() => {}).then(() => link.close()), () => {});
+    this.#context.finished(this, how);
+  }
+}
+
+/** Home's place for the stub, chosen while the process still runs; installing it there may fail if it maps it meanwhile. */
+function freeStubBase(pid: number): number {
+  const maps = mappings(pid);
+  for (let base = 0x100000; base < 0x40000000; base += 0x40000) {
+    if (!maps.some((m) => m.start < base + layout.size && m.end > base)) return base;
+  }
+  throw new StaysHome(pid, 'no free address below 1 GB');
+}
+
+/** A frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */
+function assertAlive(frozen: readonly FrozenTask[]): void {
+  for (const { task } of frozen) {
+    const status = reap(task.tid);
+    if (status) throw new LinkClosed('the process', `it ended (${JSON.stringify(status)})`);
+  }
+}
+
+/** While parked, caught signals go to the recorder, so that no handler runs on stale memory if this engine dies. */
+function recorderCalls(stub: Stub, actions: string): InjectedCall[] {
+  const bytes = Buffer.from(actions, 'base64');
+  const calls: InjectedCall[] = [];
+  const SIGTRAP = 5;
+  stub.writeAction(0, recorderAction(stub, undefined, 0n));
+  for (let signal = 1; signal <= 64; signal++) {
+    if (signal === SIGTRAP || bytes.readBigUInt64LE((signal - 1) * 32) <= 1n) continue;
+    stub.writeAction(32 * signal, recorderAction(stub, undefined, bytes.readBigUInt64LE((signal - 1) * 32 + 8) & 3n));
+    calls.push([nr.rt_sigaction, signal, stub.scratchAddress(32 * signal), 0, 8]);
+  }
+  return calls;
+}
+
+/** The deputy's memory is as it was: put the threads back to where they were stopped. */
+function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
+  resumeAtHome(deputy.stub, deputy.takeApart(), image);
+}
+

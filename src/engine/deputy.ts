@@ -1,0 +1,461 @@
+/**
+ * The deputy: the original process at home while its body is away. Its threads sit in the deputy loop of the stub and
+ * make the calls that their slots ask for; no ptrace stop is needed for a call. Signals are passed on to the body.
+ * See docs/internals/slots.md and docs/internals/signals.md.
+ */
+import { kernel } from '../sys/kernel.ts';
+import { readInto, writeFrom } from '../sys/remote_memory.ts';
+import { RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
+import { describe } from '../sys/syscalls.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { EINTR, ERESTARTSYS, type Registers } from '../sys/x64/registers.ts';
+import { slotLayout, slotState } from '../sys/x64/stub_code.ts';
+import { decodeRequest, direction, filled, padded, validBytes, type WireRequest } from '../wire/call_messages.ts';
+import { frameHeader, frameType } from '../wire/frames.ts';
+import { largeOffsets } from './body_call.ts';
+import { signalImage } from './capture.ts';
+import type { Frame, GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
+import { createThread } from './restore.ts';
+import { layout, type Stub } from './stub.ts';
+
+const FUTEX_WAKE = 1;
+const SIGSTOP = 19;
+const stopSignals: ReadonlySet<number> = new Set([19, 20, 21, 22]);
+const bulkChunk = 512 * 1024;
+/** How long a deputy thread may take for a call that the engine itself needs, milliseconds. */
+const ownCallDeadline = 10_000;
+
+interface PendingRequest {
+  id: number;
+  wire: WireRequest;
+  /** Offsets of the buffers in the slot's bounce memory, or in the memory mapped for a large transfer. */
+  offsets: number[];
+  large: { address: number; total: number } | undefined;
+}
+
+class DeputyThread {
+  readonly tid: number;
+  readonly slot: number;
+  request: PendingRequest | undefined;
+  /** Memory mapped for the large transfer that is being received. */
+  large: { id: number; address: number; total: number } | undefined;
+  interruptWanted = false;
+  constructor(tid: number, slot: number) {
+    this.tid = tid;
+    this.slot = slot;
+  }
+}
+
+export interface DeputyEvents {
+  /** The process has ended at home. */
+  ended(status: TaskStatus): void;
+}
+
+export class Deputy {
+  readonly pid: number;
+  readonly stub: Stub;
+  readonly link: GuestLink;
+  readonly #loop: Loop;
+  readonly #events: DeputyEvents;
+  readonly #threads = new Map<number, DeputyThread>();
+  /** Requests whose results must still be looked for. */
+  #waiting: DeputyThread[] = [];
+  /** Requests made for the body since it left; 0 means that nothing has happened yet that cannot be undone. */
+  served = 0;
+  stopped = false;
+  /** Set while the deputy is being taken apart: its stops belong to somebody else. */
+  parked = true;
+
+  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; events: DeputyEvents }) {
+    this.pid = options.pid;
+    this.stub = options.stub;
+    this.link = options.link;
+    this.#loop = options.loop;
+    this.#events = options.events;
+  }
+
+  get threadIds(): number[] {
+    return [...this.#threads.keys()];
+  }
+
+  /** Puts a stopped thread into the deputy loop and lets it run. */
+  park(task: StoppedTask): void {
+    const slot = this.#freeSlot();
+    const thread = new DeputyThread(task.tid, slot);
+    this.#threads.set(task.tid, thread);
+    const at = this.stub.slotOffset(slot);
+    this.stub.memory.u8.fill(0, at, at + slotLayout.size);
+    this.stub.memory.write64(at + slotLayout.doorbell, this.stub.base + layout.doorbell);
+    this.#enterLoop(task, thread);
+    task.setSignalMask(0n);
+    this.#loop.onTask(task.tid, (status) => this.#onTask(thread, status));
+    task.resume();
+  }
+
+  #freeSlot(): number {
+    const used = new Set([...this.#threads.values()].map((t) => t.slot));
+    for (let slot = 0; slot < layout.slotCount; slot++) if (!used.has(slot)) return slot;
+    throw new Error(`Cannot host more than ${layout.slotCount} threads of process ${this.pid}`);
+  }
+
+  #enterLoop(task: StoppedTask, thread: DeputyThread, registers: Registers = task.registers()): void {
+    const { stub } = this;
+    registers.set('rip', stub.base + stub.code.loop).set('rbx', stub.base + stub.slotOffset(thread.slot)).set('orig_rax', -1);
+    task.setRegisters(registers);
+  }
+
+  // ---- requests ----
+
+  /** Writes a request into a thread's slot and wakes the thread. */
+  #post(thread: DeputyThread, number: number, args: readonly bigint[], id: number): void {
+    const { memory } = this.stub;
+    const at = this.stub.slotOffset(thread.slot);
+    const words = memory.u64;
+    words[(at + slotLayout.nr) / 8] = BigInt(number);
+    for (let i = 0; i < 6; i++) words[(at + slotLayout.args) / 8 + i] = BigInt.asUintN(64, args[i] ?? 0n);
+    words[(at + slotLayout.id) / 8] = BigInt(id);
+    Atomics.store(memory.i32, at >> 2, slotState.requested);
+    kernel.call(nr.futex, memory.address + at, FUTEX_WAKE, 1, 0, 0, 0);
+  }
+
+  #state(thread: DeputyThread): number {
+    return Atomics.load(this.stub.memory.i32, this.stub.slotOffset(thread.slot) >> 2);
+  }
+
+  #result(thread: DeputyThread): number {
+    return Number(BigInt.asIntN(64, this.stub.memory.u64[(this.stub.slotOffset(thread.slot) + slotLayout.result) / 8]!));
+  }
+
+  /** Makes a call of our own in a thread that has nothing else to do. */
+  #ownCall(thread: DeputyThread, number: number, ...args: number[]): number {
+    this.#post(thread, number, args.map(BigInt), 0);
+    const start = performance.now();
+    while (this.#state(thread) !== slotState.done) {
+      if (performance.now() - start > ownCallDeadline) throw new Error(`Cannot make call ${number} in thread ${thread.tid}: it does not answer`);
+      kernel.call(nr.sched_yield);
+    }
+    return this.#result(thread);
+  }
+
+  #threadOf(tid: number): DeputyThread {
+    const thread = this.#threads.get(tid);
+    if (!thread) throw new RangeError(`Cannot serve thread ${tid}: process ${this.pid} has no such thread`);
+    return thread;
+  }
+
+  onRequest(frame: Frame): void {
+    const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
+    const thread = this.#threadOf(wire.tid);
+    if (thread.request) throw new RangeError(`Cannot serve two requests of thread ${wire.tid} at once`);
+    const args = [...wire.args];
+    let request: PendingRequest;
+    if (wire.large) {
+      const large = thread.large;
+      if (large?.id !== frame.id) throw new RangeError('Cannot serve a large request that was not announced');
+      const { offsets } = largeOffsets(wire.buffers);
+      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(large.address + offsets[i]!)));
+      request = { id: frame.id, wire, offsets, large };
+    } else {
+      const offsets = this.#placeBuffers(thread, wire, frame);
+      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]!)));
+      request = { id: frame.id, wire, offsets, large: undefined };
+    }
+    this.served++;
+    thread.request = request;
+    this.#waiting.push(thread);
+    this.#post(thread, wire.nr, args, frame.id);
+  }
+
+  /** Copies incoming data to the slot's bounce memory. @returns the buffers' offsets there */
+  #placeBuffers(thread: DeputyThread, wire: WireRequest, frame: Frame): number[] {
+    const { memory } = this.stub;
+    const base = this.stub.bounceOffset(thread.slot);
+    let from = frame.offset + wire.data;
+    let to = 0;
+    return wire.buffers.map((buffer) => {
+      const at = to;
+      to += (buffer.length + 63) & ~63;
+      if (to > this.stub.bounceOffset(1) - this.stub.bounceOffset(0)) throw new RangeError('Cannot serve a request larger than bounce memory');
+      if (buffer.filled === filled.result && buffer.direction === direction.out) return at;
+      if (from + buffer.length > frame.offset + frame.length) throw new RangeError('Cannot serve a request with too little data');
+      memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + at);
+      from += padded(buffer.length);
+      return at;
+    });
+  }
+
+  /** A large transfer is announced: memory for it is mapped in the deputy for this one call. */
+  onLargeRequest(frame: Frame): void {
+    const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
+    const thread = this.#threadOf(wire.tid);
+    const { total } = largeOffsets(wire.buffers);
+    const address = this.#ownCall(thread, nr.mmap, 0, total, 3, 0x4022, -1, 0);
+    if (address < 0) throw new Error(`Cannot map ${total} bytes for a call of thread ${wire.tid}`);
+    thread.large = { id: frame.id, address, total };
+  }
+
+  onBulk(frame: Frame): void {
+    const thread = [...this.#threads.values()].find((t) => t.large?.id === frame.id);
+    const offset = frame.length >= 8 ? frame.memory.read64(frame.offset) : -1;
+    const length = frame.length - 8;
+    if (!thread?.large || offset < 0 || offset + length > thread.large.total) throw new RangeError('Cannot place bulk data that no request announced');
+    writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
+  }
+
+  /** Looks for finished calls. @returns whether there was one */
+  poll(): boolean {
+    if (this.#waiting.length === 0) return false;
+    let found = false;
+    for (const thread of [...this.#waiting]) {
+      if (thread.request && this.#state(thread) === slotState.done) {
+        found = true;
+        this.#finish(thread, this.#result(thread));
+      }
+    }
+    return found;
+  }
+
+  /** Says whether finished calls shall ring (futex) or not (somebody is looking). */
+  setSleeping(sleeping: boolean): void {
+    this.stub.memory.u32[(layout.doorbell >> 2) + 1] = sleeping ? 1 : 0;
+  }
+
+  get doorbell(): number {
+    return this.stub.memory.address + layout.doorbell;
+  }
+
+  #forget(thread: DeputyThread): PendingRequest | undefined {
+    const { request } = thread;
+    thread.request = undefined;
+    this.#waiting = this.#waiting.filter((t) => t !== thread);
+    return request;
+  }
+
+  #finish(thread: DeputyThread, result: number): void {
+    const request = this.#forget(thread);
+    if (!request) return;
+    if (request.large) return this.#finishLarge(thread, request, result);
+    const { out } = this.link;
+    const base = this.stub.bounceOffset(thread.slot);
+    let at = frameHeader + 8;
+    out.view.setBigInt64(frameHeader, BigInt(result), true);
+    request.wire.buffers.forEach((buffer, i) => {
+      const bytes = validBytes(buffer, result);
+      if (bytes === 0) return;
+      const from = base + request.offsets[i]!;
+      out.u8.set(this.stub.memory.u8.subarray(from, from + bytes), at);
+      at += padded(bytes);
+    });
+    this.link.sendFrame(frameType.reply, at - frameHeader, request.id);
+  }
+
+  #finishLarge(thread: DeputyThread, request: PendingRequest, result: number): void {
+    this.#loop.start(
+      async () => {
+        const { address, total } = request.large!;
+        for (let i = 0; i < request.wire.buffers.length; i++) {
+          const bytes = validBytes(request.wire.buffers[i]!, result);
+          for (let done = 0; done < bytes; ) {
+            await this.link.drained();
+            const part = Math.min(bulkChunk, bytes - done);
+            const { out } = this.link;
+            out.write64(frameHeader, request.offsets[i]! + done);
+            readInto(this.pid, address + request.offsets[i]! + done, part, out.address + frameHeader + 8);
+            this.link.sendFrame(frameType.bulk, 8 + part, request.id);
+            done += part;
+          }
+        }
+        this.#ownCall(thread, nr.munmap, address, total);
+        thread.large = undefined;
+        this.link.out.view.setBigInt64(frameHeader, BigInt(result), true);
+        this.link.sendFrame(frameType.reply, 8, request.id);
+      },
+      (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  /** Sends a bare result. */
+  reply(id: number, result: number): void {
+    this.link.out.view.setBigInt64(frameHeader, BigInt(result), true);
+    this.link.sendFrame(frameType.reply, 8, id);
+  }
+
+  /** A body's thread ended: so does its deputy thread. */
+  endThread(tid: number, code: number): void {
+    const thread = this.#threads.get(tid);
+    if (thread) this.#post(thread, nr.exit, [BigInt(code)], 0);
+  }
+
+  // ---- interruptions ----
+
+  /** The hosting node needs the end of a call: for a signal's handler or to come home. */
+  interrupt(id: number): void {
+    const thread = [...this.#threads.values()].find((t) => t.request?.id === id);
+    if (!thread || thread.interruptWanted) return;
+    thread.interruptWanted = true;
+    new RunningTask(thread.tid).interrupt();
+  }
+
+  #onInterrupted(thread: DeputyThread, stop: StoppedTask): void {
+    thread.interruptWanted = false;
+    const { request } = thread;
+    const state = this.#state(thread);
+    if (!request || state === slotState.done) return void stop.resume();
+    const registers = stop.registers();
+    const { code, base } = this.stub;
+    const rip = registers.number('rip');
+    const result = registers.number('rax');
+    if (state === slotState.executing && rip === base + code.loopCall + 2 && registers.syscall >= 0) {
+      const unfinished = registers.interrupted || (result === EINTR && describe(registers.syscall)?.interrupted === 'eintr');
+      if (!unfinished) return void stop.resume(); // it has just finished: the loop stores the result
+      this.#withdraw(thread, stop, registers, result);
+    } else if (state === slotState.requested || rip <= base + code.loopCall) this.#withdraw(thread, stop, registers, ERESTARTSYS);
+    else stop.resume();
+  }
+
+  /** Takes an unfinished call back out of the slot and reports how it ended. */
+  #withdraw(thread: DeputyThread, stop: StoppedTask, registers: Registers, result: number): void {
+    Atomics.store(this.stub.memory.i32, this.stub.slotOffset(thread.slot) >> 2, slotState.idle);
+    this.#enterLoop(stop, thread, registers);
+    stop.resume();
+    this.#finish(thread, result);
+  }
+
+  // ---- stops ----
+
+  #onTask(thread: DeputyThread, status: TaskStatus): void {
+    if (status.kind !== 'stopped') return this.#onEnd(thread, status);
+    const stop = new StoppedTask(thread.tid, status.signal, status.event);
+    if (status.event === traceEvent.stop) this.#onEventStop(thread, stop);
+    else if (status.event !== 0) stop.resume();
+    else this.#onSignal(thread, stop);
+  }
+
+  #onEventStop(thread: DeputyThread, stop: StoppedTask): void {
+    if (stopSignals.has(stop.signal)) {
+      // Group stop: the parent sees it; the deputy stays stopped until SIGCONT.
+      stop.listen();
+      if (!this.stopped) this.link.sendFrame(frameType.stopped, 0);
+      this.stopped = true;
+      return;
+    }
+    if (this.stopped) {
+      this.stopped = false;
+      this.link.sendFrame(frameType.continued, 0);
+    }
+    if (thread.interruptWanted) this.#onInterrupted(thread, stop);
+    else stop.resume();
+  }
+
+  /** A signal for the program: its place of action is the body. Only SIGSTOP acts here, since nothing can catch it. */
+  #onSignal(thread: DeputyThread, stop: StoppedTask): void {
+    const registers = stop.registers();
+    if (registers.number('rax') === EINTR && registers.syscall >= 0 && describe(registers.syscall)?.interrupted === 'eintr') {
+      // Whether this call ends is decided where the handlers are; until then it goes on.
+      stop.setRegisters(registers.repeatCall());
+    }
+    if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
+    this.link.sendJson(frameType.signal, signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    stop.resume();
+  }
+
+  readonly #letThrough = new Set<number>();
+
+  /** A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it. */
+  takeStop(signal: number): void {
+    if (!stopSignals.has(signal)) throw new RangeError(`Cannot stop the deputy by signal ${signal}`);
+    this.#letThrough.add(signal);
+    kernel.call(nr.kill, this.pid, signal);
+  }
+
+  #onEnd(thread: DeputyThread, status: TaskStatus): void {
+    this.#loop.forgetTask(thread.tid);
+    this.#threads.delete(thread.tid);
+    this.#forget(thread);
+    if (thread.tid === this.pid) this.#events.ended(status);
+  }
+
+  // ---- threads ----
+
+  /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, or -errno */
+  createThread(tid: number): number {
+    const thread = this.#threadOf(tid);
+    const stop = this.#stop(thread);
+    let result: number;
+    let created: StoppedTask | undefined;
+    {
+      using session = this.stub.borrow(stop);
+      try {
+        created = createThread(this.stub, session, 0);
+        result = created.tid;
+      } catch {
+        result = -11;
+      }
+    }
+    stop.resume();
+    if (created) this.park(created);
+    return result;
+  }
+
+  #stop(thread: DeputyThread): StoppedTask {
+    const running = new RunningTask(thread.tid);
+    running.interrupt();
+    let stop = running.waitStop();
+    while (stop.event !== traceEvent.stop) {
+      this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+      running.interrupt();
+      stop = running.waitStop();
+    }
+    return stop;
+  }
+
+  /** Sets the action of one signal in the deputy by its first thread's own call. */
+  mirrorAction(tid: number, id: number, signal: number, action: Uint8Array): void {
+    const thread = this.#threadOf(tid);
+    const words = new DataView(action.buffer, action.byteOffset);
+    const handler = words.getBigUint64(0, true);
+    const caught = handler > 1n;
+    const SA_NOCLDSTOP_NOCLDWAIT = 3n;
+    const flags = words.getBigUint64(8, true) & SA_NOCLDSTOP_NOCLDWAIT;
+    const { stub } = this;
+    stub.writeAction(0, recorderAction(stub, caught ? undefined : handler, flags));
+    this.reply(id, this.#ownCall(thread, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
+  }
+
+  /** Gives anonymous memory back to the home node. @returns bytes asked for */
+  release(ranges: readonly { start: number; end: number }[]): number {
+    const idle = [...this.#threads.values()].find((t) => !t.request && !t.large);
+    if (!idle) throw new Error(`Cannot release the memory of process ${this.pid}: all its threads are in calls; try again`);
+    const MADV_DONTNEED_LOCKED = 24;
+    const MADV_DONTNEED = 4;
+    let bytes = 0;
+    for (const { start, end } of ranges) {
+      if (this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED_LOCKED) < 0 && this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED) < 0) continue;
+      bytes += end - start;
+    }
+    this.served++; // the old memory is gone: nothing can go on from it
+    return bytes;
+  }
+
+  /** Stops all threads for good: the caller takes the deputy over. */
+  takeApart(): StoppedTask[] {
+    this.parked = false;
+    const out: StoppedTask[] = [];
+    for (const thread of [...this.#threads.values()]) {
+      out.push(this.#stop(thread));
+      this.#loop.forgetTask(thread.tid);
+    }
+    return out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
+  }
+}
+
+const SA_SIGINFO = 4n;
+const SA_RESTART = 0x10000000n;
+const SA_RESTORER = 0x04000000n;
+
+/** What a parked deputy does with a signal: default and ignore stay, anything caught goes to the recorder. */
+export function recorderAction(stub: Stub, plain: bigint | undefined, flags: bigint): { handler: bigint; flags: bigint; restorer: bigint; mask: bigint } {
+  if (plain !== undefined) return { handler: plain, flags, restorer: 0n, mask: 0n };
+  return { handler: BigInt(stub.base + stub.code.recorder), flags: flags | SA_SIGINFO | SA_RESTART | SA_RESTORER, restorer: BigInt(stub.base + stub.code.restorer), mask: 0n };
+}

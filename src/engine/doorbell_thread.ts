@@ -1,0 +1,55 @@
+/** The thread that waits for doorbells (see doorbells.ts). It only reads memory in ways that survive its being unmapped. */
+import { isMainThread, workerData } from 'node:worker_threads';
+import { ring } from '../sys/descriptors.ts';
+import { kernel } from '../sys/kernel.ts';
+import { arena, Memory, scratch } from '../sys/memory.ts';
+import { readInto } from '../sys/remote_memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { boardSize, maximumBells, type BellSettings } from './doorbell_board.ts';
+
+const FUTEX_32 = 2;
+const EFAULT = -14;
+
+/** struct futex_waitv: u64 value, u64 address, u32 flags, u32 zero. */
+const waiters = scratch(24 * (maximumBells + 1));
+const wordAt = scratch(8);
+
+function put(index: number, address: number, value: number): void {
+  arena.write64(waiters + 24 * index, value);
+  arena.write64(waiters + 24 * index + 8, address);
+  arena.write64(waiters + 24 * index + 16, FUTEX_32);
+}
+
+/** The word's value, or undefined when its memory is gone. */
+function look(address: number): number | undefined {
+  return readInto(process.pid, address, 4, arena.address + wordAt) === 4 ? arena.u32[wordAt >> 2]! : undefined;
+}
+
+function waitForBells({ board: boardAddress, event }: BellSettings): never {
+  const board = new Memory(boardAddress, boardSize);
+  const seen = new Map<number, number>();
+  for (;;) {
+    const change = Atomics.load(board.i32, 0) >>> 0;
+    const count = Math.min(board.u32[1]!, maximumBells);
+    put(0, boardAddress, change);
+    let used = 1;
+    let rung = false;
+    for (let i = 0; i < count; i++) {
+      const address = board.read64(8 + 8 * i);
+      const value = look(address);
+      if (value === undefined) continue;
+      if (seen.has(address) && seen.get(address) !== value) rung = true;
+      seen.set(address, value);
+      put(used++, address, value);
+    }
+    if (rung) {
+      ring(event);
+      continue;
+    }
+    const result = kernel.call(nr.futex_waitv, arena.address + waiters, used, 0, 0, 0);
+    // A bell went away between the look and the wait: wait for the board to change.
+    if (result === EFAULT) kernel.call(nr.futex, boardAddress, 0, change, 0, 0, 0);
+  }
+}
+
+if (!isMainThread) waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else

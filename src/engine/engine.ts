@@ -1,0 +1,274 @@
+/**
+ * The engine process of a node: workers do the work, this main thread speaks with `mosd` over the control socket.
+ * It is a process of its own, so that a restart of `mosd` disturbs nothing that runs.
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
+import { childEventDescriptor } from '../sys/children.ts';
+import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
+import { selfTest } from '../sys/kernel.ts';
+import { status } from '../sys/procfs.ts';
+import { protocolVersion } from '../wire/frames.ts';
+import type { Peer } from './departure.ts';
+import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
+
+/** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */
+const workerCount = 2;
+/** How many processes that came home are remembered for `mosps`. */
+const rememberedReturns = 200;
+
+interface ControlRequest {
+  id: number;
+  op: string;
+  pid?: number;
+  to?: Peer;
+}
+
+class RequestError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One worker thread, with its pending requests. */
+class WorkerHandle {
+  readonly #port: MessagePort;
+  readonly #wake: number;
+  readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void; progress: (value: unknown) => void }>();
+  #next = 1;
+
+  constructor(worker: Worker, port: MessagePort, wake: number, events: (reply: WorkerReply) => void) {
+    this.#port = port;
+    this.#wake = wake;
+    worker.on('message', (reply: WorkerReply) => {
+      if ('id' in reply) this.#answer(reply);
+      else events(reply);
+    });
+  }
+
+  ask(request: WorkerRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never, progress: (value: unknown) => void = () => {}): Promise<unknown> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, progress });
+      this.#port.postMessage({ ...request, id });
+      ring(this.#wake);
+    });
+  }
+
+  #answer(reply: Extract<WorkerReply, { id: number }>): void {
+    const pending = this.#pending.get(reply.id);
+    if (!pending) return;
+    if ('progress' in reply) return pending.progress(reply.progress);
+    this.#pending.delete(reply.id);
+    if ('error' in reply) pending.reject(new RequestError(reply.error.code, reply.error.message));
+    else pending.resolve(reply.result);
+  }
+}
+
+interface AwayEntry {
+  pid: number;
+  forwarded: number;
+  [field: string]: unknown;
+}
+
+class Engine {
+  readonly #config: NodeConfig;
+  readonly #workers: WorkerHandle[] = [];
+  /** Which worker serves a process that is away. */
+  readonly #owners = new Map<number, WorkerHandle>();
+  readonly #returned = new Map<number, ReturnedProcess & { since: number }>();
+  readonly #moves = new Map<number, number>();
+  readonly #rates = new Map<string, { forwarded: number; at: number; perSecond: number }>();
+  #nextWorker = 0;
+
+  constructor(config: NodeConfig, key: Uint8Array) {
+    this.#config = config;
+    const listener = listenTcp(config.address, config.guestPort);
+    const childEvents = childEventDescriptor();
+    const bundled = import.meta.filename.endsWith('.cjs');
+    const file = path.join(import.meta.dirname, bundled ? 'engine_worker.cjs' : 'worker.ts');
+    for (let index = 0; index < workerCount; index++) {
+      const { port1, port2 } = new MessageChannel();
+      const wake = eventDescriptor();
+      const settings: WorkerSettings = { index, node: config.name, key: Buffer.from(key).toString('hex'), runDir: config.runDir, listener, wake, childEvents, port: port2 };
+      const worker = new Worker(file, { workerData: settings, transferList: [port2] });
+      worker.on('error', (error: Error) => this.#fatal(`worker ${index} failed: ${error.stack ?? error.message}`));
+      worker.on('exit', (code) => this.#fatal(`worker ${index} ended with code ${code}`));
+      this.#workers.push(new WorkerHandle(worker, port1, wake, (reply) => this.#onEvent(reply)));
+    }
+  }
+
+  #fatal(reason: string): void {
+    log('engine.failed', { reason });
+    process.exit(1);
+  }
+
+  #onEvent(reply: WorkerReply): void {
+    if ('log' in reply) log(reply.log, reply.fields);
+    if (!('returned' in reply)) return;
+    const { pid } = reply.returned;
+    this.#owners.delete(pid);
+    if (reply.returned.how === 'home') this.#returned.set(pid, { ...reply.returned, since: Date.now() });
+    else this.#moves.delete(pid);
+    const oldest = this.#returned.keys().next();
+    if (this.#returned.size > rememberedReturns && !oldest.done) this.#returned.delete(oldest.value);
+  }
+
+  async perform(request: ControlRequest, progress: (value: unknown) => void): Promise<unknown> {
+    switch (request.op) {
+      case 'hello':
+        return { pid: process.pid, version: protocolVersion, node: this.#config.name, guestPort: this.#config.guestPort };
+      case 'migrate':
+        return this.#migrate(pidOf(request), peerOf(request), progress);
+      case 'home':
+        return this.#ownerOf(pidOf(request)).ask({ op: 'home', pid: pidOf(request) });
+      case 'release':
+        return this.#ownerOf(pidOf(request)).ask({ op: 'release', pid: pidOf(request) });
+      case 'ping':
+        return this.#workers[0]!.ask({ op: 'ping', to: peerOf(request) });
+      case 'list':
+        return this.#list();
+      case 'calls':
+        return this.#calls(pidOf(request));
+      case 'shutdown':
+        await Promise.all(this.#workers.map((worker) => worker.ask({ op: 'leave' })));
+        setTimeout(() => process.exit(0), 50);
+        return {};
+      default:
+        throw new RequestError('bad-request', `Cannot perform ${JSON.stringify(request.op)}: there is no such operation`);
+    }
+  }
+
+  async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
+    if (this.#owners.has(pid)) {
+      // E1 moves from home only: a process that is away comes home first, then leaves again.
+      await this.#ownerOf(pid).ask({ op: 'home', pid });
+    }
+    const worker = this.#workers[this.#nextWorker++ % this.#workers.length]!;
+    this.#owners.set(pid, worker);
+    try {
+      const result = await worker.ask({ op: 'migrate', pid, to }, progress);
+      this.#moves.set(pid, (this.#moves.get(pid) ?? 0) + 1);
+      return result;
+    } catch (error) {
+      this.#owners.delete(pid);
+      throw error;
+    }
+  }
+
+  #ownerOf(pid: number): WorkerHandle {
+    const owner = this.#owners.get(pid);
+    if (!owner) throw new RequestError('not-away', `Process ${pid} is not away`);
+    return owner;
+  }
+
+  async #list(): Promise<unknown> {
+    const lists = await Promise.all(this.#workers.map((worker) => worker.ask({ op: 'list' })));
+    const parts = lists as { away: AwayEntry[]; guests: (AwayEntry & { hostPid: number })[] }[]; // cast: our own workers' answer
+    const node = this.#config.name;
+    const away = parts.flatMap((p) => p.away).map((e) => ({ ...e, home: node, moves: this.#moves.get(e.pid) ?? 1, memoryBytes: memoryOf(e.pid), forwardedPerSecond: this.#rate(`away ${e.pid}`, e.forwarded) }));
+    const guests = parts.flatMap((p) => p.guests).map((e) => ({ ...e, where: node, memoryBytes: memoryOf(e.hostPid), forwardedPerSecond: this.#rate(`guest ${e.hostPid}`, e.forwarded), reason: '' }));
+    const returned = [...this.#returned.values()].filter((r) => fs.existsSync(`/proc/${r.pid}`) && !this.#owners.has(r.pid)).map((r) => ({
+      pid: r.pid, uid: r.uid, comm: r.comm, where: node, home: node, threads: 0, memoryBytes: memoryOf(r.pid), moves: this.#moves.get(r.pid) ?? 1,
+      forwarded: r.calls.reduce((sum, [, c]) => sum + c.count, 0), forwardedPerSecond: 0, state: 'home', reason: r.reason, since: r.since,
+    }));
+    return { away, guests, returned };
+  }
+
+  /** Calls per second since the last time somebody asked. */
+  #rate(key: string, forwarded: number): number {
+    const now = performance.now();
+    const last = this.#rates.get(key);
+    if (last && now - last.at < 200) return last.perSecond;
+    const perSecond = last ? ((forwarded - last.forwarded) * 1000) / (now - last.at) : 0;
+    this.#rates.set(key, { forwarded, at: now, perSecond });
+    return Math.max(0, Math.round(perSecond));
+  }
+
+  #calls(pid: number): unknown {
+    const entry = this.#returned.get(pid);
+    return {
+      calls: (entry?.calls ?? []).map(([name, { count, milliseconds }]) => ({ name, count, micros: Math.round(milliseconds * 1000) })),
+      reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
+    };
+  }
+}
+
+function memoryOf(pid: number): number {
+  try {
+    return Number(status(pid).get('VmRSS')?.split(' ')[0] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function pidOf(request: ControlRequest): number {
+  if (!Number.isSafeInteger(request.pid) || request.pid! <= 0) throw new RequestError('bad-request', `Cannot perform ${request.op}: ${JSON.stringify(request.pid)} is not a process id`);
+  return request.pid!;
+}
+
+function peerOf(request: ControlRequest): Peer {
+  const { to } = request;
+  if (typeof to?.name !== 'string' || typeof to.address !== 'string' || !Number.isInteger(to.guestPort)) throw new RequestError('bad-request', `Cannot perform ${request.op}: it needs a node (name, address, guestPort)`);
+  return { name: to.name, address: to.address, guestPort: to.guestPort };
+}
+
+function log(event: string, fields: Readonly<Record<string, unknown>>): void {
+  const text = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' && /[\s"]/.test(value) ? JSON.stringify(value) : String(value)}`);
+  process.stderr.write(`${new Date().toISOString()} ${event} ${text.join(' ')}\n`);
+}
+
+function serve(engine: Engine, socketPath: string): void {
+  const server = net.createServer((socket) => {
+    const reader = new JsonLineReader();
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => {
+      let lines: unknown[];
+      try {
+        lines = [...reader.feed(chunk)];
+      } catch (error) {
+        socket.end(jsonLine({ ok: false, error: { code: 'bad-request', message: String(error) } }));
+        return;
+      }
+      for (const line of lines) answer(engine, socket, line as ControlRequest); // cast: checked by the operations
+    });
+  });
+  fs.rmSync(socketPath, { force: true });
+  const mask = process.umask(0o177);
+  server.listen(socketPath, () => {
+    process.umask(mask);
+    log('engine.listens', { socket: socketPath });
+  });
+}
+
+function answer(engine: Engine, socket: net.Socket, request: ControlRequest): void {
+  const write = (value: unknown): void => {
+    if (!socket.destroyed) socket.write(jsonLine(value));
+  };
+  const { id } = request;
+  engine.perform(request, (progress) => write({ id, progress })).then(
+    (result) => write({ id, ok: true, result }),
+    (error: unknown) => write({ id, ok: false, error: { code: error instanceof RequestError ? error.code : 'failed', message: error instanceof Error ? error.message : String(error) } }),
+  );
+}
+
+function main(): void {
+  const at = process.argv.indexOf('--config');
+  const config = loadConfig(configFile(at > 0 ? process.argv[at + 1] : undefined));
+  selfTest();
+  fs.mkdirSync(config.runDir, { recursive: true });
+  const engine = new Engine(config, loadKey(config.keyFile));
+  fs.writeFileSync(path.join(config.runDir, 'engine.pid'), `${process.pid}\n`);
+  serve(engine, path.join(config.runDir, 'engine.sock'));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void engine.perform({ id: 0, op: 'shutdown' }, () => {}));
+  }
+}
+
+main();

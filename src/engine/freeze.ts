@@ -1,0 +1,131 @@
+/** Stopping all threads of a process at places where they can be captured. */
+import { SystemCallError } from '../sys/errors.ts';
+import { mappings, threadIds } from '../sys/procfs.ts';
+import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
+import { kernel } from '../sys/kernel.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import type { Loop } from './loop.ts';
+
+export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
+
+/** The process cannot be frozen now; it goes on as it was. */
+export class CannotFreeze extends Error {
+  readonly code: 'traced' | 'no-such-process' | 'stays-home';
+  constructor(pid: number, code: CannotFreeze['code'], reason: string) {
+    super(`Cannot freeze process ${pid}: ${reason}`);
+    this.name = 'CannotFreeze';
+    this.code = code;
+  }
+}
+
+/** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
+export async function untilStopped(loop: Loop, task: RunningTask, milliseconds: number): Promise<StoppedTask> {
+  const status = await untilEvent(loop, task.tid, milliseconds);
+  if (status.kind !== 'stopped') throw new TaskEnded(task.tid, status);
+  return new StoppedTask(task.tid, status.signal, status.event);
+}
+
+async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promise<TaskStatus> {
+  // Most tasks stop within microseconds: look a few times before going through the loop.
+  for (let round = 0; round < 50; round++) {
+    const status = loop.takeUnclaimed(tid) ?? reap(tid);
+    if (status) return status;
+    kernel.call(nr.sched_yield);
+  }
+  try {
+    return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => loop.onTask(tid, resolve));
+  } finally {
+    loop.forgetTask(tid);
+  }
+}
+
+export interface FrozenTask {
+  task: StoppedTask;
+  /** A signal that was about to be delivered when the task stopped; it is delivered after the move. */
+  pendingSignal?: { signal: number; info: Uint8Array };
+}
+
+/**
+ * Seizes and stops all threads. On failure everything is let go again.
+ * @returns the main thread first, the others by id
+ */
+export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
+  const frozen = new Map<number, FrozenTask>();
+  try {
+    for (let found = true; found; ) {
+      found = false;
+      const running: RunningTask[] = [];
+      for (const tid of threadIds(pid)) {
+        if (frozen.has(tid)) continue;
+        const task = RunningTask.seize(tid, deputyOptions);
+        if (task instanceof SystemCallError) {
+          if (task.errno === ESRCH) continue; // ended meanwhile
+          throw new CannotFreeze(pid, 'traced', 'it is already traced (by a debugger or strace?)');
+        }
+        if (task.interrupt()) running.push(task);
+      }
+      for (const task of running) {
+        found = true;
+        const stopped = await stopOne(loop, task);
+        if (stopped) frozen.set(task.tid, stopped);
+      }
+    }
+    if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
+    await leaveVdso(loop, pid, frozen);
+  } catch (error) {
+    thaw([...frozen.values()]);
+    throw error;
+  }
+  return [...frozen.values()].sort((a, b) => (a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid));
+}
+
+async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
+  try {
+    const stopped = await untilStopped(loop, task, 3000);
+    if (stopped.event !== 0) return { task: stopped };
+    return { task: stopped, pendingSignal: { signal: stopped.signal, info: stopped.signalInfo() } };
+  } catch (error) {
+    if (error instanceof TaskEnded) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Nobody may be captured inside the vDSO: its code may hold a pointer to a page that another host's vDSO does not have.
+ * Such a thread is let run for some microseconds and stopped again; after that it is stepped out.
+ */
+async function leaveVdso(loop: Loop, pid: number, frozen: Map<number, FrozenTask>): Promise<void> {
+  const vdso = mappings(pid).find((m) => m.name === '[vdso]');
+  if (!vdso) return;
+  for (const [tid, entry] of frozen) {
+    const inside = (): boolean => {
+      const rip = entry.task.registers().number('rip');
+      return rip >= vdso.start && rip < vdso.end;
+    };
+    for (let attempt = 0; attempt < 20 && !entry.pendingSignal && inside(); attempt++) {
+      const running = entry.task.resume();
+      const until = performance.now() + 0.02;
+      while (performance.now() < until) kernel.call(nr.sched_yield);
+      running.interrupt();
+      const again = await stopOne(loop, running);
+      if (!again) {
+        frozen.delete(tid);
+        break;
+      }
+      Object.assign(entry, again);
+    }
+    if (frozen.has(tid) && inside()) stepOut(entry, inside);
+  }
+}
+
+function stepOut(entry: FrozenTask, inside: () => boolean): void {
+  const mask = entry.task.signalMask();
+  entry.task.setSignalMask(~0n & ~(1n << 4n));
+  for (let step = 0; step < 1000 && inside(); step++) entry.task = entry.task.step();
+  entry.task.setSignalMask(mask);
+}
+
+/** Lets stopped threads go on untraced. */
+export function thaw(threads: readonly FrozenTask[]): void {
+  for (const { task, pendingSignal } of threads) task.detach(pendingSignal?.signal ?? 0);
+}

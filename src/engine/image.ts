@@ -1,0 +1,91 @@
+/**
+ * The image of a process: everything that travels besides page contents. It is plain JSON; numbers that need 64 bits
+ * are hexadecimal strings, byte strings are base64.
+ */
+import type { RseqConfiguration } from '../sys/ptrace.ts';
+import type { Range } from '../sys/remote_memory.ts';
+
+/** A file of which a process maps private or read-only pages. */
+export interface FileImage {
+  /** Same file, same content: node, device, inode, size and times. */
+  identity: string;
+  size: number;
+}
+
+export interface MappingImage {
+  start: number;
+  end: number;
+  /** PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
+  protection: number;
+  /** Index into the image's files, or -1 for anonymous memory. */
+  file: number;
+  offset: number;
+  shared: boolean;
+  /** VmFlags that must hold at the other side too: gd, wf, dc, dd, lo, hg, nh, mg … */
+  flags: string[];
+  /** "[vdso]" and its relatives, which are moved and not copied; "[stack]", "[heap]"; else empty. */
+  name: string;
+}
+
+export interface ThreadImage {
+  tid: number;
+  /** 27 hexadecimal words in the order of struct user_regs_struct, joined by commas. */
+  registers: string;
+  extendedState: string;
+  mask: string;
+  /** stack_t, 24 bytes. */
+  alternateStack: string;
+  clearTid: number;
+  robustList: { head: number; length: number };
+  rseq: RseqConfiguration | undefined;
+  /** CPU time used so far, nanoseconds. */
+  cpuTime: number;
+}
+
+/** A signal on its way: for one thread, or (tid 0) for the process. */
+export interface SignalImage {
+  signal: number;
+  /** 128 bytes of siginfo. */
+  info: string;
+  tid: number;
+}
+
+export interface ProcessImage {
+  pid: number;
+  command: string;
+  mappings: MappingImage[];
+  files: FileImage[];
+  /** prctl_mm_map without auxv and exe_fd: 11 addresses (prctl(2), PR_SET_MM_MAP). */
+  layout: number[];
+  /** 64 struct kernel_sigaction of 32 bytes. */
+  actions: string;
+  threads: ThreadImage[];
+  cpuTime: number;
+  /** Places that the deputy's bounce memory occupies: no mapping of the body's may come there. */
+  reserved: Range[];
+  /** Signals that were about to be delivered when the threads stopped. */
+  signals: SignalImage[];
+}
+
+/** What the hosting node needs to know before the freeze. */
+export interface Preparation {
+  pid: number;
+  uid: number;
+  command: string;
+  home: string;
+  stubBase: number;
+  files: { file: FileImage; ranges: Range[] }[];
+  limits: [string, string][];
+  /** Home's clocks, nanoseconds, read when this was sent. */
+  monotonic: string;
+  boottime: string;
+  vdso: { digest: string; specials: { name: string; length: number }[] };
+  cpuFeatures: string;
+  moves: number;
+}
+
+export const specialNames: ReadonlySet<string> = new Set(['[vvar]', '[vvar_vclock]', '[vdso]', '[vsyscall]']);
+
+export function protectionOf(permissions: string): number {
+  return (permissions[0] === 'r' ? 1 : 0) | (permissions[1] === 'w' ? 2 : 0) | (permissions[2] === 'x' ? 4 : 0);
+}

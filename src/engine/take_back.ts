@@ -1,0 +1,131 @@
+/** Bringing a body back into its deputy: the address space is made to match, pages are written, threads resume natively. */
+import { close, openPath } from '../sys/descriptors.ts';
+import { mappings } from '../sys/procfs.ts';
+import type { StoppedTask } from '../sys/ptrace.ts';
+import type { Range } from '../sys/remote_memory.ts';
+import { MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../sys/memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
+import type { FileImage, MappingImage, ProcessImage } from './image.ts';
+import { specialNames } from './image.ts';
+import { finishMappings, passDescriptors, queueSignal, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
+import { layout, mapAnonymous, type InjectedCall, type Stub } from './stub.ts';
+
+/** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
+export class MappedFiles {
+  readonly #files = new Map<string, number>();
+
+  /** Remembers a file by a path that opens it now. */
+  remember(image: FileImage, path: string): void {
+    if (!this.#files.has(image.identity)) this.#files.set(image.identity, openPath(path, 0));
+  }
+
+  /** Remembers all files of an address space, also deleted ones. */
+  rememberAll(pid: number, identify: IdentifyFile, space: AddressSpace): void {
+    for (const m of mappings(pid)) {
+      if (m.inode === 0) continue;
+      const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
+      if (wanted) this.remember(identify(m, pid), mapFilesPath(pid, m));
+    }
+  }
+
+  descriptor(identity: string): number | undefined {
+    return this.#files.get(identity);
+  }
+
+  free(): void {
+    for (const fd of this.#files.values()) close(fd);
+    this.#files.clear();
+  }
+}
+
+const readWrite = PROT_READ | PROT_WRITE;
+const MADV_DONTNEED = 4;
+const MADV_DONTNEED_LOCKED = 24;
+
+function sameKind(image: ProcessImage, wanted: MappingImage, old: MappingImage, oldFiles: readonly FileImage[]): boolean {
+  const identity = (m: MappingImage, files: readonly FileImage[]): string => (m.file < 0 ? '' : files[m.file]!.identity);
+  if (identity(wanted, image.files) !== identity(old, oldFiles) || wanted.shared !== old.shared) return false;
+  if (wanted.file >= 0 && wanted.offset - wanted.start !== old.offset - old.start) return false;
+  return wanted.flags.join() === old.flags.join();
+}
+
+/** The calls that turn the deputy's address space into the body's, without content. `files`: descriptors in the deputy. */
+function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (number | undefined)[]): InjectedCall[] {
+  const wanted = image.mappings.filter((m) => !specialNames.has(m.name));
+  const present = old.mappings.filter((m) => !specialNames.has(m.name));
+  const calls: InjectedCall[] = [];
+  for (const o of present) {
+    let from = o.start;
+    for (const w of wanted) {
+      if (w.end <= from || w.start >= o.end) continue;
+      if (w.start > from) calls.push([nr.munmap, from, w.start - from]);
+      from = Math.max(from, w.end);
+    }
+    if (from < o.end) calls.push([nr.munmap, from, o.end - from]);
+  }
+  for (const w of wanted) calls.push(...makeMapping(image, w, present, old.files, files));
+  return calls;
+}
+
+function makeMapping(image: ProcessImage, w: MappingImage, present: readonly MappingImage[], oldFiles: readonly FileImage[], files: readonly (number | undefined)[]): InjectedCall[] {
+  const calls: InjectedCall[] = [];
+  const fresh = (start: number, end: number): void => {
+    if (end <= start) return;
+    const fd = w.file >= 0 ? files[w.file] : undefined;
+    if (fd !== undefined) calls.push([nr.mmap, start, end - start, w.shared ? PROT_READ : readWrite, MAP_FIXED | (w.shared ? 1 : MAP_PRIVATE), fd, w.offset + start - w.start]);
+    else calls.push(mapAnonymous(start, end - start, readWrite, MAP_NORESERVE | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
+  };
+  let from = w.start;
+  for (const o of present) {
+    if (o.end <= from || o.start >= w.end || !sameKind(image, w, o, oldFiles)) continue;
+    const start = Math.max(from, o.start);
+    const end = Math.min(w.end, o.end);
+    fresh(from, start);
+    if (!w.shared) {
+      if (o.protection !== readWrite) calls.push([nr.mprotect, start, end - start, readWrite]);
+      calls.push([nr.madvise, start, end - start, o.flags.includes('lo') ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
+    }
+    from = end;
+  }
+  fresh(from, w.end);
+  return calls;
+}
+
+/** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
+export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: { files: MappedFiles; identify: IdentifyFile }): void {
+  const own: Range[] = [{ address: stub.base, length: layout.size }, stub.bounceRange];
+  const old = readAddressSpace(stub.pid, { identify: known.identify, own, flags: true });
+  using session = stub.borrow(main);
+  const open = image.files.map((file) => known.files.descriptor(file.identity));
+  const passed = passDescriptors(stub, session, open.filter((fd) => fd !== undefined).map((fd) => ({ readOnlyDescriptor: fd })));
+  let next = 0;
+  const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));
+  session.must('bring the address space home', reconcile(image, old, files));
+  session.run(passed.map((fd) => [nr.close, fd]));
+}
+
+/** Step 2, when all pages are there: protections, actions, threads; then the process runs natively. */
+export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: ProcessImage): void {
+  const main = tasks[0]!;
+  {
+    using session = stub.borrow(main);
+    finishMappings(session, image);
+    setProcessState(stub, session, image);
+  }
+  const byTid = new Map(tasks.map((task) => [task.tid, task]));
+  for (const thread of image.threads) {
+    const task = byTid.get(thread.tid);
+    if (!task) throw new Error(`Cannot bring thread ${thread.tid} home: it has no deputy`);
+    using session = stub.borrow(task);
+    session.run(registrationCalls(stub, thread));
+  }
+  // The threads' own masks first: then signals that were under way can be queued without acting on the way.
+  for (const thread of image.threads) setThreadContext(byTid.get(thread.tid)!, thread);
+  {
+    using session = stub.borrow(main);
+    for (const signal of image.signals) queueSignal(stub, session, stub.pid, signal);
+  }
+  stub.remove(main);
+  for (const task of tasks) task.detach();
+}

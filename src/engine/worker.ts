@@ -1,0 +1,179 @@
+/** One engine worker: an OS thread that traces, serves and moves its share of processes. */
+import fs from 'node:fs';
+import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN } from '../sys/descriptors.ts';
+import { selfTest } from '../sys/kernel.ts';
+import { SystemCallError } from '../sys/errors.ts';
+import { Handshake, HandshakeError } from '../wire/handshake.ts';
+import { Guest, type HostContext } from './arrival.ts';
+import { StaysHome } from './capture.ts';
+import { Departure, type HomeContext, type Peer } from './departure.ts';
+import { Doorbells } from './doorbells.ts';
+import { FileCache } from './file_cache.ts';
+import { CannotFreeze } from './freeze.ts';
+import { GuestLink, LinkClosed } from './link.ts';
+import { DeadlineExceeded, Loop } from './loop.ts';
+import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
+
+const handshakeDeadline = 5000;
+
+class EngineWorker {
+  readonly #settings: WorkerSettings;
+  readonly #loop: Loop;
+  readonly #departures = new Map<number, Departure>();
+  readonly #guests = new Set<Guest>();
+  readonly #home: HomeContext;
+  readonly #host: HostContext;
+  #guestNumber = 0;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+    this.#loop = new Loop(settings.childEvents);
+    const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
+    const key = Buffer.from(settings.key, 'hex');
+    this.#home = {
+      loop: this.#loop, node: settings.node, key, log,
+      finished: (departure, how) => {
+        this.#departures.delete(departure.pid);
+        this.#post({ returned: { pid: departure.pid, uid: departure.uid, comm: departure.command, from: departure.peer.name, reason: departure.reason, calls: departure.calls, how } });
+      },
+    };
+    this.#host = {
+      loop: this.#loop, files: new FileCache(), node: settings.node, runDir: settings.runDir, log,
+      guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
+      finished: (guest) => void this.#guests.delete(guest),
+    };
+    const doorbells = new Doorbells(this.#loop, () => [...this.#departures.values()].flatMap((d) => d.deputy ?? []));
+    this.#loop.doze = doorbells;
+    this.#loop.addPoller(() => {
+      let found = false;
+      for (const departure of this.#departures.values()) found = departure.poll() || found;
+      return found;
+    });
+    this.#loop.watch(settings.wake, EPOLLIN, () => this.#receive());
+    this.#loop.watch(settings.listener, (EPOLLIN | EPOLLEXCLUSIVE) >>> 0, () => this.#accept());
+  }
+
+  run(): Promise<void> {
+    return this.#loop.run();
+  }
+
+  #post(reply: WorkerReply): void {
+    parentPort!.postMessage(reply);
+  }
+
+  #receive(): void {
+    drain(this.#settings.wake);
+    for (let message = receiveMessageOnPort(this.#settings.port); message; message = receiveMessageOnPort(this.#settings.port)) {
+      const request = message.message as WorkerRequest; // cast: our own main thread sends nothing else
+      this.#loop.start(
+        async () => this.#post({ id: request.id, result: await this.#perform(request) }),
+        (error) => this.#post({ id: request.id, error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) } }),
+      );
+    }
+  }
+
+  async #perform(request: WorkerRequest): Promise<unknown> {
+    switch (request.op) {
+      case 'migrate':
+        return this.#migrate(request.id, request.pid, request.to);
+      case 'home':
+        return this.#departure(request.pid).recall();
+      case 'release':
+        return { bytes: this.#departure(request.pid).release() };
+      case 'ping':
+        return this.#ping(request.to);
+      case 'list':
+        return { away: [...this.#departures.values()].map(describeDeparture), guests: [...this.#guests].flatMap((g) => g.status() ?? []) };
+      case 'leave':
+        return this.#leave();
+    }
+  }
+
+  #departure(pid: number): Departure {
+    const departure = this.#departures.get(pid);
+    if (!departure) throw new NotAway(pid);
+    return departure;
+  }
+
+  async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
+    if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
+    const departure = new Departure(this.#home, pid, to);
+    this.#departures.set(pid, departure);
+    let last = 0;
+    try {
+      return await departure.leave((phase, bytes, total) => {
+        if (bytes !== total && performance.now() - last < 100) return;
+        last = performance.now();
+        this.#post({ id, progress: { phase, bytes, total } });
+      });
+    } catch (error) {
+      if (departure.state === 'gone' || departure.state === 'leaving') this.#departures.delete(pid);
+      throw error;
+    }
+  }
+
+  async #ping(to: Peer): Promise<unknown> {
+    const start = performance.now();
+    const link = await GuestLink.connect(this.#loop, to, handshakeDeadline);
+    const machine = new Handshake({ role: 'client', purpose: 'guest', name: this.#settings.node, key: this.#home.key });
+    await link.authenticate(machine, handshakeDeadline);
+    link.close();
+    return { rttMs: performance.now() - start, node: machine.peer?.name, version: machine.peer?.version };
+  }
+
+  /** Everything goes where it belongs: own processes come home, guests are sent home. */
+  async #leave(): Promise<unknown> {
+    for (const guest of this.#guests) guest.leave('its host stops');
+    await Promise.allSettled([...this.#departures.values()].map((d) => d.recall()));
+    for (let waited = 0; this.#guests.size && waited < 30_000; waited += 20) await this.#loop.sleep(20);
+    return {};
+  }
+
+  #accept(): void {
+    const fd = acceptTcp(this.#settings.listener);
+    if (fd < 0) return;
+    const link = new GuestLink(this.#loop, fd, 'a peer');
+    const machine = new Handshake({ role: 'server', purpose: 'guest', name: this.#settings.node, key: this.#home.key });
+    this.#loop.start(
+      async () => {
+        await link.authenticate(machine, handshakeDeadline);
+        this.#guests.add(new Guest(this.#host, link));
+      },
+      (error) => {
+        this.#host.log('link.refused', { reason: error instanceof Error ? error.message : String(error) });
+        link.close();
+      },
+    );
+  }
+}
+
+class NotAway extends Error {
+  constructor(pid: number) {
+    super(`Process ${pid} is not away`);
+    this.name = 'NotAway';
+  }
+}
+
+function describeDeparture(d: Departure): unknown {
+  return { pid: d.pid, uid: d.uid, comm: d.command, where: d.peer.name, threads: d.threads, forwarded: d.served, moves: d.moves, state: d.state, since: d.since, reason: d.reason };
+}
+
+/** The error codes of the control protocol. */
+function codeOf(error: unknown): string {
+  if (error instanceof CannotFreeze) return error.code;
+  if (error instanceof StaysHome) return 'stays-home';
+  if (error instanceof NotAway) return 'not-away';
+  if (error instanceof HandshakeError) return error.code;
+  if (error instanceof LinkClosed) return 'node-unreachable';
+  if (error instanceof DeadlineExceeded) return 'node-unreachable';
+  if (error instanceof SystemCallError && error.code === 'ESRCH') return 'no-such-process';
+  return 'failed';
+}
+
+if (!isMainThread) {
+  selfTest();
+  // cast: engine.ts gives nothing else
+  void new EngineWorker(workerData as WorkerSettings).run();
+}
+

@@ -1,0 +1,41 @@
+/** What engine main thread and workers say to each other. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Peer } from './departure.ts';
+
+export interface WorkerSettings {
+  index: number;
+  node: string;
+  /** Hexadecimal. */
+  key: string;
+  runDir: string;
+  /** Listening socket for guest links, shared by all workers. */
+  listener: number;
+  /** eventfd that says "look at your port". */
+  wake: number;
+  childEvents: number;
+  port: MessagePort;
+}
+
+export type WorkerRequest =
+  | { id: number; op: 'migrate'; pid: number; to: Peer }
+  | { id: number; op: 'home' | 'release'; pid: number }
+  | { id: number; op: 'ping'; to: Peer }
+  | { id: number; op: 'list' | 'leave' };
+
+export interface ReturnedProcess {
+  pid: number;
+  uid: number;
+  comm: string;
+  from: string;
+  reason: string;
+  calls: [string, { count: number; milliseconds: number }][];
+  /** "home" or "ended". */
+  how: string;
+}
+
+export type WorkerReply =
+  | { id: number; result: unknown }
+  | { id: number; error: { code: string; message: string } }
+  | { id: number; progress: { phase: string; bytes: number; total: number } }
+  | { log: string; fields: Readonly<Record<string, unknown>> }
+  | { returned: ReturnedProcess };

@@ -1,0 +1,70 @@
+/** The operations of mosd with their types (see command_protocol.ts), for the commands. */
+import type { MosdHello, MosdList, NodeRow, RunOptions } from './command_protocol.ts';
+import type { CallList, MigrationProgress, MoveResult, ReleaseResult } from './engine_protocol.ts';
+import type { LineClient } from './line_client.ts';
+
+/** Longer than mosd waits for its engine, so that mosd's own message wins. */
+const MOVE_TIMEOUT_MS = 90_000;
+
+export interface MoveRequest {
+  pid: number;
+  /** A node's name, or `home`. */
+  to: string;
+  /** Whether the answer waits until the process has moved. Default: true. */
+  wait?: boolean;
+}
+
+export class CommandClient {
+  readonly #client: LineClient;
+
+  constructor(client: LineClient) {
+    this.#client = client;
+  }
+
+  hello(): Promise<MosdHello> {
+    return this.#client.request('hello') as Promise<MosdHello>;
+  }
+
+  /** Registers the calling process: it is about to become a user's program. */
+  run(options: RunOptions): Promise<unknown> {
+    return this.#client.request('run', { options });
+  }
+
+  /** Takes the registration back: the calling process could not become the program. */
+  cancelRun(): Promise<unknown> {
+    return this.#client.request('cancel-run');
+  }
+
+  /** @returns undefined if it was not to be waited for */
+  migrate(
+    move: MoveRequest,
+    onProgress: (progress: MigrationProgress) => void = () => {},
+  ): Promise<MoveResult | undefined> {
+    const options = {
+      timeoutMs: MOVE_TIMEOUT_MS,
+      onProgress: (progress: unknown) => onProgress(progress as MigrationProgress),
+    };
+    return this.#client.request('migrate', move, options) as Promise<MoveResult | undefined>;
+  }
+
+  release(pid: number): Promise<ReleaseResult> {
+    return this.#client.request('release', { pid }, { timeoutMs: MOVE_TIMEOUT_MS }) as Promise<ReleaseResult>;
+  }
+
+  list(): Promise<MosdList> {
+    return this.#client.request('list') as Promise<MosdList>;
+  }
+
+  nodes(): Promise<NodeRow[]> {
+    return this.#client.request('nodes') as Promise<NodeRow[]>;
+  }
+
+  calls(pid: number): Promise<CallList> {
+    return this.#client.request('calls', { pid }) as Promise<CallList>;
+  }
+
+  /** Ends mosd and its engine after everything has come home. */
+  shutdown(): Promise<unknown> {
+    return this.#client.request('shutdown', {}, { timeoutMs: MOVE_TIMEOUT_MS });
+  }
+}
