@@ -119,11 +119,12 @@ export class Bed implements AsyncDisposable {
     const { options, supervisor, number } = context;
     const cgroup = this.#cgroups.addHost(host.name, host);
     const offset = String(host.clockOffsetSeconds ?? number * 100_000);
+    const unshare = 'unshare --net --pid --mount --uts --ipc --cgroup --time --propagation private --fork --kill-child';
     const argv = [
-      ...['nsenter', '--target', String(supervisor), '--pid', '--'],
-      ...['unshare', '--net', '--pid', '--mount', '--uts', '--ipc', '--cgroup', '--time'],
-      ...['--monotonic', offset, '--boottime', offset, '--propagation', 'private', '--fork', '--kill-child', '--'],
-      ...['bash', HOST_INIT, ...(options.share ?? [])],
+      ...`nsenter --target ${supervisor} --pid -- ${unshare} --monotonic ${offset} --boottime ${offset} --`.split(' '),
+      'bash',
+      HOST_INIT,
+      ...(options.share ?? []),
     ];
     const { child, log } = this.#launchInit(host.name, argv, cgroup.bootProcs, {
       BED_NAME: host.name,
@@ -134,11 +135,20 @@ export class Bed implements AsyncDisposable {
     return new StartingHost({ name: host.name, number, child, log, cgroup });
   }
 
-  #launchInit(name: string, argv: string[], cgroups: string[], env: Record<string, string> = {}): { child: ChildProcess; log: () => string } {
+  #launchInit(
+    name: string,
+    argv: string[],
+    cgroups: string[],
+    env: Record<string, string> = {},
+  ): { child: ChildProcess; log: () => string } {
     const path = `${this.#state}/log/${name}`;
     const stderr = openSync(path, 'w');
     try {
-      const child = launch(argv, { cgroups, stdio: ['pipe', 'pipe', stderr], env: { PATH: SYSTEM_PATH, LC_ALL: 'C', ...env } });
+      const child = launch(argv, {
+        cgroups,
+        stdio: ['pipe', 'pipe', stderr],
+        env: { PATH: SYSTEM_PATH, LC_ALL: 'C', ...env },
+      });
       child.stdin?.on('error', () => {}); // its early end is reported by the missing line
       return { child, log: () => `; ${readFileSync(path, 'utf8').trim()}` };
     } finally {
@@ -161,7 +171,8 @@ export class Bed implements AsyncDisposable {
     this.#janitor.stdin?.end();
     this.#janitor.ref();
     const code = await within(this.#cleaned, 'stop the test-bed', STOP_TIMEOUT_MS);
-    if (code !== 0) throw new BedError('stop the test-bed', `the janitor ended with ${code}; see ${this.#cgroups.directories[0]}`);
+    if (code !== 0)
+      throw new BedError('stop the test-bed', `the janitor ended with ${code}; see ${this.#cgroups.directories[0]}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -211,8 +222,10 @@ function unrefPipe(child: ChildProcess): void {
 function checkNames(hosts: readonly HostOptions[]): void {
   const names = hosts.map(({ name }) => name);
   const bad = names.find((name) => !/^[a-z0-9][a-z0-9-]{0,30}$/.test(name) || name === 'switch');
-  if (bad !== undefined) throw new BedError(`name a host ${bad}`, 'a name is letters, digits and dashes, and not "switch"');
-  if (new Set(names).size !== names.length) throw new BedError('start the test-bed', `two hosts have one name: ${names.join(', ')}`);
+  if (bad !== undefined)
+    throw new BedError(`name a host ${bad}`, 'a name is letters, digits and dashes, and not "switch"');
+  if (new Set(names).size !== names.length)
+    throw new BedError('start the test-bed', `two hosts have one name: ${names.join(', ')}`);
   if (names.length > 250) throw new BedError('start the test-bed', 'there are addresses for 250 hosts only');
 }
 

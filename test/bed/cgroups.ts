@@ -144,12 +144,22 @@ function chooseLimiting(hierarchies: readonly Hierarchy[], wanted: readonly Limi
   const need = (controller: Controller, asked: boolean): void => {
     if (!asked) return;
     const hierarchy = hierarchies.find((one) => one.controllers.has(controller) && !one.readOnly);
-    if (hierarchy === undefined) throw new BedError(`limit ${controller}`, 'no mounted cgroup hierarchy has that controller');
+    if (hierarchy === undefined)
+      throw new BedError(`limit ${controller}`, 'no mounted cgroup hierarchy has that controller');
     chosen.set(controller, hierarchy);
   };
-  need('cpu', wanted.some((limits) => limits.cpus !== undefined));
-  need('cpuset', wanted.some((limits) => limits.cpuset !== undefined));
-  need('memory', wanted.some((limits) => limits.memoryBytes !== undefined));
+  need(
+    'cpu',
+    wanted.some((limits) => limits.cpus !== undefined),
+  );
+  need(
+    'cpuset',
+    wanted.some((limits) => limits.cpuset !== undefined),
+  );
+  need(
+    'memory',
+    wanted.some((limits) => limits.memoryBytes !== undefined),
+  );
   return chosen;
 }
 

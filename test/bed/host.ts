@@ -14,7 +14,6 @@ import { addressOf, type Port, type Switch } from './switch.ts';
 import { until } from './wait.ts';
 
 export interface RunOptions extends SpawnOptions {
-  input?: string | Uint8Array;
   /** default 60 s; the program is then killed */
   timeoutMs?: number;
 }

@@ -12,8 +12,10 @@ export interface SpawnOptions {
   cwd?: string;
   /** added to PATH, HOME and LANG; nothing of the machine's environment is handed on */
   env?: Record<string, string>;
-  /** standard input; default empty. 'pipe': see HostProcess.stdin */
-  input?: string | Uint8Array | 'pipe';
+  /** all of its standard input; default empty */
+  input?: string | Uint8Array;
+  /** instead of `input`: standard input is a pipe, HostProcess.stdin */
+  interactive?: boolean;
   /** user and group to run as; default 0 */
   uid?: number;
 }
@@ -41,7 +43,7 @@ export class HostProcess {
   /** files on this machine; they vanish with the bed */
   readonly stdout: string;
   readonly stderr: string;
-  /** only with `input: 'pipe'` */
+  /** only with `interactive` */
   readonly stdin: Writable | null;
   readonly #status: string;
   readonly #child: ChildProcess;
@@ -68,7 +70,13 @@ export class HostProcess {
     const uid = options.uid ?? 0;
     const enter = ['nsenter', '--target', String(init), '--all', '--no-fork', '--'];
     const guard = ['perl', '-e', GUARDIAN, String(SETSID_CALL), String(uid), options.cwd ?? '/', ...this.argv];
-    const env = { PATH: SYSTEM_PATH, HOME: uid === 0 ? '/root' : '/tmp', LANG: 'C.UTF-8', ...options.env, PERL_BADLANG: '0' };
+    const env = {
+      PATH: SYSTEM_PATH,
+      HOME: uid === 0 ? '/root' : '/tmp',
+      LANG: 'C.UTF-8',
+      ...options.env,
+      PERL_BADLANG: '0',
+    };
     const opened: number[] = [];
     const open = (path: string, flags: string): number => {
       const fd = openSync(path, flags);
@@ -76,7 +84,7 @@ export class HostProcess {
       return fd;
     };
     try {
-      const stdin = openInput(options.input, files, open);
+      const stdin = openInput(options, files, open);
       const stdio = [stdin, open(this.stdout, 'w'), open(this.stderr, 'w'), open(this.#status, 'w')];
       return launch([...enter, ...guard], { cgroups, stdio, env });
     } finally {
@@ -153,10 +161,14 @@ export class HostProcess {
   }
 }
 
-function openInput(input: SpawnOptions['input'], files: string, open: (path: string, flags: string) => number): number | 'pipe' {
-  if (input === 'pipe') return 'pipe';
-  if (input === undefined) return open('/dev/null', 'r');
-  writeFileSync(`${files}.stdin`, input);
+function openInput(
+  options: SpawnOptions,
+  files: string,
+  open: (path: string, flags: string) => number,
+): number | 'pipe' {
+  if (options.interactive === true) return 'pipe';
+  if (options.input === undefined) return open('/dev/null', 'r');
+  writeFileSync(`${files}.stdin`, options.input);
   return open(`${files}.stdin`, 'r');
 }
 

@@ -38,7 +38,10 @@ export function launch(argv: readonly string[], options: LaunchOptions): ChildPr
 }
 
 /** Runs a short command to its end; its words go into the error. */
-export async function execute(argv: readonly string[], options: { what: string; input?: string; timeoutMs?: number }): Promise<string> {
+export async function execute(
+  argv: readonly string[],
+  options: { what: string; input?: string; timeoutMs?: number },
+): Promise<string> {
   const child = spawn(argv[0], argv.slice(1), { stdio: 'pipe', env: { PATH: SYSTEM_PATH, LC_ALL: 'C' }, cwd: '/' });
   let stdout = '';
   let stderr = '';
@@ -52,7 +55,8 @@ export async function execute(argv: readonly string[], options: { what: string; 
   });
   try {
     const code = await within(ended, options.what, options.timeoutMs ?? 20_000);
-    if (code !== 0) throw new BedError(options.what, `${argv[0]} ended with ${code}: ${stderr.trim() || stdout.trim()}`);
+    if (code !== 0)
+      throw new BedError(options.what, `${argv[0]} ended with ${code}: ${stderr.trim() || stdout.trim()}`);
     return stdout;
   } finally {
     if (child.exitCode === null) child.kill('SIGKILL');

@@ -52,7 +52,10 @@ export async function probe(): Promise<ProbeResult> {
   }
   const namespaces = tryInNamespaces('true');
   if (namespaces !== undefined) {
-    return lacking([`namespaces (${namespaces})`], 'In a container, run it privileged, as with docker run --privileged.');
+    return lacking(
+      [`namespaces (${namespaces})`],
+      'In a container, run it privileged, as with docker run --privileged.',
+    );
   }
   const features = FEATURES.flatMap((feature) => explainMissing(feature));
   if (features.length > 0) return lacking(features, 'Use a kernel that has them, or load their modules.');
@@ -62,7 +65,10 @@ export async function probe(): Promise<ProbeResult> {
 function probeCgroups(): ProbeResult {
   const unified = readHierarchies().filter(({ version }) => version === 2);
   if (unified.length === 0) {
-    return lacking(['cgroup2'], 'Mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified');
+    return lacking(
+      ['cgroup2'],
+      'Mount it: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified',
+    );
   }
   if (unified.every(({ readOnly, base }) => readOnly || !writable(base))) {
     return lacking(
@@ -77,16 +83,17 @@ function lacking(missing: string[], help: string): ProbeResult {
   return { ok: false, missing, help: `The test-bed lacks ${missing.join(', ')}. ${help}` };
 }
 
-function missingTools(): typeof TOOLS[number][] {
-  const found = (command: string): boolean => SYSTEM_PATH.split(':').some((directory) => existsSync(`${directory}/${command}`));
+function missingTools(): (typeof TOOLS)[number][] {
+  const found = (command: string): boolean =>
+    SYSTEM_PATH.split(':').some((directory) => existsSync(`${directory}/${command}`));
   return TOOLS.filter(({ command }) => !found(command));
 }
 
-function packagesOf(tools: readonly typeof TOOLS[number][]): string[] {
+function packagesOf(tools: readonly (typeof TOOLS)[number][]): string[] {
   return [...new Set(tools.map(({ aptPackage }) => aptPackage))];
 }
 
-function install(tools: readonly typeof TOOLS[number][]): boolean {
+function install(tools: readonly (typeof TOOLS)[number][]): boolean {
   if (!existsSync('/usr/bin/apt-get')) return false;
   aptInstall(packagesOf(tools), `for ${tools.map(({ command }) => command).join(', ')}`);
   return missingTools().length === 0;
@@ -98,7 +105,10 @@ function aptInstall(packages: readonly string[], why: string): void {
   const apt = (...argv: string[]): boolean => {
     const options = ['-qq', '-y', '-o', 'DPkg::Lock::Timeout=120', '--no-install-recommends'];
     const env = { ...process.env, PATH: SYSTEM_PATH, DEBIAN_FRONTEND: 'noninteractive' };
-    return spawnSync('apt-get', [...options, ...argv], { stdio: ['ignore', 'ignore', 2], timeout: 300_000, env }).status === 0;
+    return (
+      spawnSync('apt-get', [...options, ...argv], { stdio: ['ignore', 'ignore', 2], timeout: 300_000, env }).status ===
+      0
+    );
   };
   if (!apt('install', ...packages)) {
     apt('update');
@@ -117,15 +127,17 @@ function tryInNamespaces(script: string): string | undefined {
   return tried.error?.message ?? tried.stderr.trim().split('\n')[0];
 }
 
-function explainMissing(feature: typeof FEATURES[number]): string[] {
+function explainMissing(feature: (typeof FEATURES)[number]): string[] {
   let why = tryInNamespaces(feature.script);
-  if (why !== undefined && feature.module !== undefined && loadModule(feature.module)) why = tryInNamespaces(feature.script);
+  if (why !== undefined && feature.module !== undefined && loadModule(feature.module))
+    why = tryInNamespaces(feature.script);
   return why === undefined ? [] : [`${feature.name} (${why})`];
 }
 
 /** The kernel loads modules by itself where kmod is installed; on small systems it is not. */
 function loadModule(name: string): boolean {
-  const load = (): boolean => spawnSync('modprobe', [name], { env: { PATH: SYSTEM_PATH }, timeout: 30_000 }).status === 0;
+  const load = (): boolean =>
+    spawnSync('modprobe', [name], { env: { PATH: SYSTEM_PATH }, timeout: 30_000 }).status === 0;
   if (load()) return true;
   if (existsSync('/sbin/modprobe') || existsSync('/usr/sbin/modprobe') || !existsSync('/usr/bin/apt-get')) return false;
   aptInstall(['kmod'], `to load the kernel module ${name}`);

@@ -15,7 +15,7 @@ export async function until<T>(look: () => T | Promise<T>, options: WaitOptions)
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     const value = await look();
-    if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
+    if (value !== undefined && value !== null && value !== false) return value;
     if (performance.now() > deadline) throw new BedTimeoutError(options.what, options.timeoutMs);
     await delay(options.everyMs ?? 2);
   }
@@ -34,7 +34,12 @@ export function untilBlocking<T>(look: () => T | undefined, options: WaitOptions
 }
 
 /** Settles as `promise` does, or fails after `timeoutMs`; an unsettled promise keeps nothing alive. */
-export async function within<T>(promise: Promise<T>, what: string, timeoutMs: number, detail?: () => string): Promise<T> {
+export async function within<T>(
+  promise: Promise<T>,
+  what: string,
+  timeoutMs: number,
+  detail?: () => string,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new BedTimeoutError(what, timeoutMs, detail?.())), timeoutMs);
