@@ -69,7 +69,7 @@ test('parseConfig names file and key when something is wrong', () => {
 test('loadConfig says that the file is missing when it is', () => {
   assert.match(
     messageOf(() => loadConfig('/nonexistent/m.toml')),
-    /Cannot read the configuration \/nonexistent\/m\.toml: there is no such file/,
+    /Cannot read the configuration \/nonexistent\/m\.toml: there is no such file or directory/,
   );
 });
 
@@ -96,7 +96,7 @@ test('loadKey gives 32 bytes when the file is right, and says what is wrong when
   }
   assert.match(
     messageOf(() => loadKey(join(directory, 'none'))),
-    /there is no such file/,
+    /there is no such file or directory/,
   );
   if (process.geteuid?.() === 0) {
     writeFileSync(file, '0a'.repeat(32));

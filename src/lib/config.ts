@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 
+import { reasonOf } from './errors.ts';
 import { isNodeName, NODE_NAME_RULE } from './node_name.ts';
 import { suggestion } from './suggest.ts';
 
@@ -169,14 +170,6 @@ function read(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const reasons: Record<string, string> = {
-      ENOENT: 'there is no such file',
-      EACCES: 'this user may not read it',
-      EISDIR: 'it is a directory',
-    };
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw new ConfigError(`Cannot read ${what} ${file}: ${reasons[code] ?? (error as Error).message}`, {
-      cause: error,
-    });
+    throw new ConfigError(`Cannot read ${what} ${file}: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -12,6 +12,8 @@ export interface MosdHello {
   node: string;
   pid: number;
   version: string;
+  /** Why the node's engine does not answer; absent while it does. */
+  engineDown?: string;
 }
 
 /** What the user wishes for a program that mosrun is about to become. */

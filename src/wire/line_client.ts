@@ -115,6 +115,11 @@ export class LineClient implements Disposable {
 
   #handle(message: unknown): void {
     const { id, ok, result, error, progress } = (message ?? {}) as Record<string, unknown>;
+    if (id === null && ok === false) {
+      // Said of the whole connection: too many of them, or nothing that could be understood.
+      this.#lose(refusal(error).message);
+      return;
+    }
     const pending = this.#pending.get(id as number);
     if (pending === undefined) return; // it came too late
     pending.timer.refresh();

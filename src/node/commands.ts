@@ -1,0 +1,244 @@
+/** What mosd does for the commands: checks the request and the right to make it, and lets the engine do it. */
+import * as v from 'valibot';
+
+import type { NodeConfig } from '../lib/config.ts';
+import { messageOf } from '../lib/errors.ts';
+import { suggestion } from '../lib/suggest.ts';
+import type { MosdHello, MosdList, NodeRow, RunOptions } from '../wire/command_protocol.ts';
+import type { GuestAddress, MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
+import { LineClientError, RefusedError } from '../wire/line_client.ts';
+import { pause } from './backoff.ts';
+import type { Caller, Handler } from './command_server.ts';
+import type { EngineLink } from './engine_link.ts';
+import type { Job, Jobs } from './jobs.ts';
+import { processFor } from './local_process.ts';
+import type { Log } from './log.ts';
+import type { PeerLink } from './peer_link.ts';
+
+export interface CommandsOptions {
+  config: NodeConfig;
+  version: string;
+  engine: EngineLink;
+  peers: readonly PeerLink[];
+  jobs: Jobs;
+  log: Log;
+  /** Ends mosd, after the answer is out. */
+  stop: () => void;
+}
+
+type OnProgress = (progress: MigrationProgress) => void;
+
+/** Attempts to move a program that mosrun has just started, while its node says that it is busy. */
+const PLACE_ATTEMPTS = 5;
+/** Milliseconds between them; grows by as much each time. */
+const PLACE_PAUSE_MS = 100;
+
+const pidSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const pidRequest = v.looseObject({ pid: pidSchema });
+const migrateRequest = v.looseObject({ pid: pidSchema, to: v.string(), wait: v.optional(v.boolean(), true) });
+const runRequest = v.looseObject({
+  options: v.strictObject({
+    restrict: v.optional(v.string()),
+    home: v.optional(v.boolean()),
+    stay: v.optional(v.boolean()),
+  }),
+});
+
+export class Commands {
+  readonly #options: CommandsOptions;
+  /** Registrations of mosrun that have not become programs yet. */
+  readonly #starting = new Map<AbortSignal, Job>();
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+  }
+
+  readonly handlers: Readonly<Record<string, Handler>> = {
+    hello: async () => this.#hello(),
+    nodes: async () => this.#nodes(),
+    list: async () => this.#list(),
+    run: (caller, request) => this.#run(caller, check(runRequest, request).options),
+    'cancel-run': async (caller) => this.#cancelRun(caller),
+    migrate: (caller, request, onProgress) => this.#migrate(caller, check(migrateRequest, request), onProgress),
+    release: async (caller, request) => {
+      const { pid } = this.#processFor(caller, request, 'release the memory of');
+      return this.#options.engine.engine.release(pid);
+    },
+    calls: async (caller, request) => {
+      const { pid } = this.#processFor(caller, request, 'show the calls of');
+      return this.#options.engine.engine.calls(pid);
+    },
+    shutdown: (caller) => this.#shutdown(caller),
+  };
+
+  #hello(): MosdHello {
+    const { config, version, engine } = this.#options;
+    return { node: config.name, pid: process.pid, version, engineDown: engine.down };
+  }
+
+  #nodes(): NodeRow[] {
+    const { name, address, port, guestPort } = this.#options.config;
+    const { down } = this.#options.engine;
+    const self: NodeRow = {
+      name,
+      address,
+      port,
+      guestPort,
+      state: down === undefined ? 'up' : 'down',
+      self: true,
+      why: down,
+    };
+    return [self, ...this.#options.peers.map((peer) => peer.status())];
+  }
+
+  async #list(): Promise<MosdList> {
+    const { config, engine, jobs } = this.#options;
+    const list = await engine.engine.list();
+    const elsewhere = new Set([...list.away, ...list.returned].map(({ pid }) => pid));
+    return { node: config.name, ...list, home: jobs.rows(config.name).filter(({ pid }) => !elsewhere.has(pid)) };
+  }
+
+  async #run(caller: Caller, options: RunOptions): Promise<{ node: string }> {
+    const { config, jobs } = this.#options;
+    if (options.restrict !== undefined && !options.home) await this.#checkReachable(options.restrict);
+    const job = caller.pid === 0 ? undefined : jobs.add(caller.pid, options);
+    if (job === undefined)
+      throw new RefusedError('no-such-process', 'Cannot run the program: mosd cannot see its process');
+    this.#starting.set(caller.gone, job);
+    // The connection closes by itself when the process becomes the program: its descriptor is close-on-exec.
+    const onGone = (): void => void this.#place(caller.gone);
+    if (caller.gone.aborted) onGone();
+    else caller.gone.addEventListener('abort', onGone);
+    return { node: config.name };
+  }
+
+  #cancelRun(caller: Caller): void {
+    const job = this.#starting.get(caller.gone);
+    this.#starting.delete(caller.gone);
+    if (job !== undefined) this.#options.jobs.remove(job);
+  }
+
+  /** Moves a program that has just started to where its user wants it. Never rejects: nobody is left to be told. */
+  async #place(gone: AbortSignal): Promise<void> {
+    const { engine, jobs, log } = this.#options;
+    const job = this.#starting.get(gone);
+    this.#starting.delete(gone);
+    if (job === undefined || job.options.home || job.options.restrict === undefined) return;
+    const { pid, options } = job;
+    const to = options.restrict ?? '';
+    for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(job); attempt += 1) {
+      try {
+        const target = this.#targetOf(to);
+        if (target === undefined) return;
+        const result = await engine.engine.migrate({ pid, to: target }, () => {});
+        log('run.placed', { pid, to, freezeMs: result.freezeMs, totalMs: result.totalMs, bytes: result.bytes });
+        job.reason = undefined;
+        return;
+      } catch (error) {
+        job.reason = messageOf(error);
+        log('run.stays', { pid, to, attempt, why: job.reason });
+        if (!(error instanceof RefusedError) || error.code !== 'busy') return;
+        await pause(attempt * PLACE_PAUSE_MS, new AbortController().signal);
+      }
+    }
+  }
+
+  async #migrate(
+    caller: Caller,
+    request: v.InferOutput<typeof migrateRequest>,
+    onProgress: OnProgress,
+  ): Promise<unknown> {
+    const { pid, to, wait } = request;
+    const what = `migrate process ${pid} to ${to}`;
+    // Not everybody may learn whether a process exists; but a mistyped node is said first, it is the likelier mistake.
+    const target = to === 'home' ? undefined : this.#targetOf(to);
+    processFor(pid, caller, what);
+    this.#checkMovable(pid, what);
+    const move = this.#move(pid, target, onProgress);
+    if (wait) return explained(move, what);
+    move.catch((error: unknown) => this.#options.log('move.failed', { pid, to, why: messageOf(error) }));
+    return undefined;
+  }
+
+  #move(pid: number, target: GuestAddress | undefined, onProgress: OnProgress): Promise<MoveResult> {
+    const { engine } = this.#options.engine;
+    return target === undefined ? engine.home(pid, onProgress) : engine.migrate({ pid, to: target }, onProgress);
+  }
+
+  /** mosd cannot be moved by itself. */
+  #checkMovable(pid: number, what: string): void {
+    if (pid === process.pid) throw new RefusedError('stays-home', `Cannot ${what}: it is mosd itself`);
+  }
+
+  #processFor(caller: Caller, request: unknown, verb: string): { pid: number } {
+    const { pid } = check(pidRequest, request);
+    return processFor(pid, caller, `${verb} process ${pid}`);
+  }
+
+  /**
+   * Where a node's engine is; undefined if it is this node.
+   * @throws RefusedError if there is no such node or its mosd is not linked with this one
+   */
+  #targetOf(name: string): GuestAddress | undefined {
+    const { config, peers } = this.#options;
+    if (name === config.name) return undefined;
+    const link = peers.find(({ peer }) => peer.name === name);
+    if (link === undefined) {
+      const known = [config.name, ...peers.map(({ peer }) => peer.name)];
+      const message = `Cannot find the node "${name}"${suggestion(name, known)} (this node knows ${known.join(', ')})`;
+      throw new RefusedError('no-such-node', message);
+    }
+    const { state, why } = link.status();
+    if (state !== 'up') throw unreachable(name, why ?? 'it has not answered yet');
+    return { name, address: link.peer.address, guestPort: link.peer.guestPort };
+  }
+
+  /** The engine of the node must answer, too: mosrun's caller wants to know before the program runs. */
+  async #checkReachable(name: string): Promise<void> {
+    const target = this.#targetOf(name);
+    if (target === undefined) return;
+    try {
+      await this.#options.engine.engine.ping(target);
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'failed') throw error;
+      throw unreachable(name, messageOf(error));
+    }
+  }
+
+  async #shutdown(caller: Caller): Promise<void> {
+    const { engine, stop } = this.#options;
+    if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) {
+      throw new RefusedError('not-permitted', 'Cannot stop mosd: only root and the user who started it may do that');
+    }
+    if (engine.down === undefined) await engine.engine.shutdown();
+    setImmediate(stop);
+  }
+}
+
+function unreachable(name: string, why: string): RefusedError {
+  return new RefusedError('node-unreachable', `Cannot reach the node "${name}": ${why}; all nodes: mosps --nodes`);
+}
+
+/** What the engine answers, as a whole sentence. */
+async function explained<T>(work: Promise<T>, what: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const reason = messageOf(error);
+    if (error instanceof RefusedError)
+      throw new RefusedError(error.code, reason.startsWith('Cannot ') ? reason : `Cannot ${what}: ${reason}`);
+    if (error instanceof LineClientError)
+      throw new RefusedError('failed', `Cannot ${what}: the engine of this node: ${reason}`);
+    throw error;
+  }
+}
+
+function check<T extends v.GenericSchema>(schema: T, request: unknown): v.InferOutput<T> {
+  const result = v.safeParse(schema, request);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw new RefusedError(
+    'bad-request',
+    `Cannot understand the request: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`,
+  );
+}

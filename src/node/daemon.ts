@@ -1,0 +1,105 @@
+/** The composition of mosd: what it consists of, the order in which it starts, and how it ends. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { reasonOf } from '../lib/errors.ts';
+import { commandSocket } from '../wire/command_protocol.ts';
+import { Commands } from './commands.ts';
+import { CommandServer } from './command_server.ts';
+import { EngineLink } from './engine_link.ts';
+import { lockInstance } from './instance_lock.ts';
+import { Jobs } from './jobs.ts';
+import { createLog, type Log } from './log.ts';
+import { PeerLink, type LinkTimes } from './peer_link.ts';
+import { PeerListener } from './peer_listener.ts';
+
+export interface DaemonOptions {
+  configFile: string;
+  log?: Log;
+  /** Default: LINK_TIMES. */
+  linkTimes?: LinkTimes;
+  /** Called when a command asked mosd to end. */
+  onStop?: () => void;
+}
+
+export class Daemon {
+  readonly config: NodeConfig;
+  readonly #log: Log;
+  readonly #engine: EngineLink;
+  readonly #peers: PeerLink[];
+  readonly #listener: PeerListener;
+  readonly #server: CommandServer;
+
+  /** @throws ConfigError */
+  constructor(options: DaemonOptions) {
+    const { configFile, linkTimes } = options;
+    const config = loadConfig(configFile);
+    const key = loadKey(config.keyFile);
+    const log = options.log ?? createLog(config.name);
+    this.config = config;
+    this.#log = log;
+    this.#engine = new EngineLink({ config, configFile, log });
+    this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes }));
+    this.#listener = new PeerListener(config, key, log, (name) => {
+      this.#peers.find(({ peer }) => peer.name === name)?.wake();
+    });
+    const stop = (): void => {
+      this.stop();
+      options.onStop?.();
+    };
+    const commands = new Commands({
+      config,
+      version: version(),
+      engine: this.#engine,
+      peers: this.#peers,
+      jobs: new Jobs(),
+      log,
+      stop,
+    });
+    this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers: commands.handlers, log });
+  }
+
+  /** Settles when commands are answered. */
+  async start(): Promise<void> {
+    makeRunDirectory(this.config.runDir);
+    lockInstance(join(this.config.runDir, 'mosd.pid'));
+    await this.#listener.listen();
+    void this.#engine.run();
+    // Whoever waits for mosd to answer wants to use it: the socket comes last.
+    await this.#engine.tried;
+    await this.#server.listen();
+    for (const peer of this.#peers) void peer.run();
+    this.#log('start', { pid: process.pid, peers: this.#peers.length });
+  }
+
+  /** The engine goes on, and so does everything that runs. */
+  stop(): void {
+    this.#server.stop();
+    this.#listener.stop();
+    for (const peer of this.#peers) peer.stop();
+    this.#engine.stop();
+    this.#log('stop', { pid: process.pid });
+  }
+}
+
+function makeRunDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Error(`Cannot make the run directory ${directory}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Of the package that this file belongs to. */
+function version(): string {
+  for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) {
+    try {
+      const text = readFileSync(join(folder, 'package.json'), 'utf8');
+      return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+    } catch {
+      continue;
+    }
+  }
+  return 'unknown';
+}

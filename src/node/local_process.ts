@@ -1,0 +1,72 @@
+/** A process of this machine as mosd needs to know it: whose it is, and whether it is still the same one. */
+import { readFileSync } from 'node:fs';
+
+import { errnoOf } from '../lib/errors.ts';
+import { statFields, status } from '../sys/procfs.ts';
+import { RefusedError } from '../wire/line_client.ts';
+import type { Credentials } from './peer_process.ts';
+
+export interface LocalProcess {
+  pid: number;
+  /** Real, effective and saved user ids. */
+  uids: readonly number[];
+  comm: string;
+  threads: number;
+  memoryBytes: number;
+  /** Clock ticks since boot; with the pid it names a process for good, because pids come again. */
+  startTime: number;
+  /** It has ended and waits for its parent, or is just about to end. */
+  ended: boolean;
+  /** It is a part of the kernel. */
+  kernelThread: boolean;
+  /** The process that it is a thread of; its own pid if it is a process. */
+  threadGroup: number;
+}
+
+/** @returns undefined if there is no such process */
+export function findProcess(pid: number): LocalProcess | undefined {
+  try {
+    const fields = status(pid);
+    const number = (name: string): number => Number.parseInt(fields.get(name) ?? '0', 10);
+    const state = fields.get('State')?.[0] ?? '';
+    return {
+      pid,
+      uids: (fields.get('Uid') ?? '').split(/\s+/).slice(0, 3).map(Number),
+      comm: readFileSync(`/proc/${pid}/comm`, 'latin1').trimEnd(),
+      threads: number('Threads'),
+      memoryBytes: number('VmRSS') * 1024,
+      startTime: Number(statFields(pid)(22)),
+      ended: state === 'Z' || state === 'X',
+      kernelThread: !fields.has('VmSize') && state !== 'Z' && state !== 'X',
+      threadGroup: number('Tgid'),
+    };
+  } catch (error) {
+    // ESRCH: it ended while we read.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The process, if the caller may act on it: root, or whoever all three user ids of it belong to. That is stricter
+ * than the rule for signals: a set-user-id program has rights its user lacks, and those must not leave the node.
+ * @param what For the message: "migrate process 12".
+ * @throws RefusedError
+ */
+export function processFor(pid: number, caller: Credentials, what: string): LocalProcess {
+  const found = findProcess(pid);
+  if (found === undefined)
+    throw new RefusedError('no-such-process', `Cannot ${what}: there is no such process on this node`);
+  if (found.threadGroup !== pid) {
+    throw new RefusedError(
+      'no-such-process',
+      `Cannot ${what}: it is a thread of process ${found.threadGroup}; name that one`,
+    );
+  }
+  if (caller.uid !== 0 && found.uids.some((uid) => uid !== caller.uid)) {
+    throw new RefusedError('not-permitted', `Cannot ${what}: it is not yours; only its owner or root may do that`);
+  }
+  if (found.ended) throw new RefusedError('no-such-process', `Cannot ${what}: it has already ended`);
+  if (found.kernelThread) throw new RefusedError('stays-home', `Cannot ${what}: it is a part of the kernel`);
+  return found;
+}
