@@ -98,11 +98,10 @@ async function detach(file: string, config: NodeConfig): Promise<void> {
   const args = [...process.execArgv, process.argv[1], '--foreground', '--config', file];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', output, output], cwd: '/' });
   closeSync(output);
-  let ended = false;
-  child.once('error', () => (ended = true));
-  child.once('exit', () => (ended = true));
+  child.once('error', () => {}); // then it has no pid
+  const hasEnded = (): boolean => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
   const deadline = performance.now() + START_MS;
-  while (!ended && performance.now() < deadline) {
+  while (!hasEnded() && performance.now() < deadline) {
     const hello = await helloOf(config);
     if (hello !== undefined && hello.pid === child.pid) {
       child.unref();
@@ -114,10 +113,10 @@ async function detach(file: string, config: NodeConfig): Promise<void> {
   const said = readFileSync(journal).subarray(written).toString().trim().split('\n').at(-1) ?? '';
   const why =
     said.replace(/^mosd: /, '') ||
-    (ended
+    (hasEnded()
       ? 'Cannot start mosd: it ended at once'
       : `Cannot start mosd: it did not answer within ${START_MS / 1000} s`);
-  throw new CommandError(ended ? why : `${why}; see ${journal}`, EXIT.failed);
+  throw new CommandError(hasEnded() ? why : `${why}; see ${journal}`, EXIT.failed);
 }
 
 function report(hello: MosdHello, config: NodeConfig): void {
