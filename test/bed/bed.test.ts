@@ -1,6 +1,6 @@
 /** Hosts are machines of their own: what they share with each other and with this machine, and what not. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { Bed } from './bed.ts';
 import type { Host } from './host.ts';
@@ -58,6 +58,21 @@ describe('two hosts', { skip }, () => {
   test('show a shared directory read-only', async () => {
     assert.equal((await one.run(['sh', '-c', `: > ${NODE_DIRECTORY}/x`])).code, 2);
     assert.match(await output(one, process.execPath, '--version'), /^v/);
+  });
+
+  test('let any user look into a shared directory', async () => {
+    const shared = mkdtempSync('/root/bed-test-'); // mode 700, in a directory of mode 700
+    try {
+      writeFileSync(`${shared}/file`, 'content');
+      await using third = await Bed.start({ hosts: [{ name: 'three' }], share: [shared] });
+      const script = `cat ${shared}/file; echo new > ${shared}/file`;
+      const result = await third.host('three').run(['sh', '-c', script], { uid: 1234 });
+      assert.equal(result.stdout.toString(), 'content');
+      assert.notEqual(result.code, 0);
+      assert.notEqual((await third.host('three').run(['sh', '-c', script])).code, 0); // not even root may write
+    } finally {
+      rmSync(shared, { recursive: true });
+    }
   });
 
   test('reap orphans', async () => {

@@ -5,7 +5,7 @@
  * a version-1 hierarchy (as on hybrid systems). Limits come from wherever the controller is.
  * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { BedError, reasonOf } from './errors.ts';
 import { until } from './wait.ts';
 
@@ -72,7 +72,11 @@ function join(directory: string, path: string): string {
 
 function wordsOf(file: string): Set<string> {
   try {
-    return new Set(readFileSync(file, 'utf8').trim().split(/\s+/));
+    return new Set(
+      readFileSync(file, 'utf8')
+        .split(/\s+/)
+        .filter((word) => word !== ''),
+    );
   } catch {
     return new Set();
   }
@@ -245,9 +249,8 @@ export class HostCgroup {
   settle(init: number, switchProcs: string): void {
     mkdirSync(`${this.directory}/${LEAF}`, { recursive: true });
     writeSetting(`${this.directory}/${LEAF}/cgroup.procs`, String(init));
-    for (const pid of wordsOf(`${this.directory}/cgroup.procs`)) if (pid !== '') writeSetting(switchProcs, pid);
+    for (const pid of wordsOf(`${this.directory}/cgroup.procs`)) writeSetting(switchProcs, pid);
     for (const controller of wordsOf(`${this.directory}/cgroup.controllers`)) {
-      if (controller === '') continue;
       try {
         writeFileSync(`${this.directory}/cgroup.subtree_control`, `+${controller}`);
       } catch {
@@ -261,6 +264,14 @@ export class HostCgroup {
     const usage = /^usage_usec (\d+)$/m.exec(readFileSync(`${this.directory}/cpu.stat`, 'utf8'));
     if (usage === null) throw new BedError(`read the CPU time of ${this.name}`, 'cpu.stat has no usage_usec');
     return Number(usage[1]) / 1e6;
+  }
+
+  /** Everything that runs in the host, guests' cgroups included, as this machine sees it. */
+  members(): number[] {
+    return readdirSync(this.directory, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('cgroup.procs'))
+      .flatMap((path) => [...wordsOf(`${this.directory}/${path}`)])
+      .map(Number);
   }
 
   setFrozen(frozen: boolean): void {

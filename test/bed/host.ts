@@ -9,7 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { HostCgroup } from './cgroups.ts';
 import { BedError, BedTimeoutError, reasonOf } from './errors.ts';
-import { type ExitStatus, HostProcess, type SpawnOptions } from './host_process.ts';
+import { type ExitStatus, HostProcess, pidsOf, type SpawnOptions } from './host_process.ts';
 import { addressOf, type Port, type Switch } from './switch.ts';
 import { until } from './wait.ts';
 
@@ -79,6 +79,11 @@ export class Host {
   /** Where a file of the host is to be found on this machine. Absolute symbolic links in the path mislead. */
   outsidePath(path: string): string {
     return `/proc/${this.pid1}/root${path}`;
+  }
+
+  /** The pid on this machine of the process that is `pid` inside the host. */
+  outsidePidOf(pid: number): number | undefined {
+    return this.#cgroup.members().find((outside) => pidsOf(outside).at(-1) === pid);
   }
 
   /** Missing directories are made. */

@@ -65,10 +65,22 @@ ln -s /proc/self/fd/0 dev/stdin
 ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
 
-for shared in "$@"; do
+count=0
+for shared in "$@"; do # ordinary users must be able to look into it, even if only root may on this machine
+  case $shared in /root/*) chmod 711 root ;; esac
   mkdir -p ".$shared"
-  mount -n --bind "$shared" ".$shared"
-  mount -n -o remount,bind,ro ".$shared"
+  case $(stat -c %a "$shared") in
+    *[57])
+      mount -n --bind "$shared" ".$shared"
+      mount -n -o remount,bind,ro ".$shared"
+      ;;
+    *) # an overlay's top directory has the mode of its upper directory
+      count=$((count + 1))
+      mkdir -p "$base"/{upper,work}/"shared$count"
+      chmod 755 "$base/upper/shared$count"
+      mount -n -t overlay -o "ro,lowerdir=$shared,upperdir=$base/upper/shared$count,workdir=$base/work/shared$count" mosix-bed ".$shared"
+      ;;
+  esac
 done
 
 read -r _ # the link exists now

@@ -111,7 +111,7 @@ export class HostProcess {
     const started = /^pid (\d+)$/m.exec(readFileSync(this.#status, 'utf8'));
     if (started !== null) {
       const outside = Number(started[1]);
-      return { outside, inside: innermostPid(outside) };
+      return { outside, inside: pidsOf(outside).at(-1) ?? -1 }; // -1: it has ended already
     }
     const state = stateOf(this.#child.pid ?? 0);
     if (state === undefined || state === 'Z') throw new BedError(this.#what, `it did not start: ${this.readStderr()}`);
@@ -172,10 +172,10 @@ function openInput(
   return open(`${files}.stdin`, 'r');
 }
 
-/** The last of a process's pids, from its innermost pid namespace. -1 when it has ended and been reaped already. */
-function innermostPid(outside: number): number {
+/** A process's pids, from this machine's to the one in its innermost pid namespace; empty when it is gone. */
+export function pidsOf(outside: number): number[] {
   const line = /^NSpid:\s+(.+)$/m.exec(readIfThere(`/proc/${outside}/status`));
-  return line === null ? -1 : Number(line[1].split(/\s+/).at(-1));
+  return line === null ? [] : line[1].split(/\s+/).map(Number);
 }
 
 function stateOf(pid: number): string | undefined {

@@ -1,0 +1,206 @@
+/**
+ * A cluster on the test-bed: hosts with one key and one list of peers, a daemon running in each, all links up.
+ *
+ * The first host is the home node. Requests go to a daemon's socket from outside of its host, so that asking costs
+ * that host nothing; the commands (`mosrun`, `mosmigrate`, `mosps`) run inside, as a user's would.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type MosdList, type NodeRow } from '../../src/wire/command_protocol.ts';
+import { LineClient } from '../../src/wire/line_client.ts';
+import { Bed, type HostOptions } from './bed.ts';
+import { BedError, reasonOf } from './errors.ts';
+import type { Host, RunOptions, RunResult } from './host.ts';
+import type { HostProcess, SpawnOptions } from './host_process.ts';
+import { until } from './wait.ts';
+
+export interface ClusterOptions {
+  /** the first is the home node; default home, n2, n3 */
+  hosts?: readonly (string | HostOptions)[];
+  /** more directories to show in every host, beside the project */
+  share?: readonly string[];
+  /** the content of a host's key file; default one random key for all */
+  keyOf?: (name: string) => string;
+  /** false: write the configuration only, see Cluster.startDaemon; default true */
+  daemons?: boolean;
+  /** until all daemons answer and see each other; default 40 s */
+  timeoutMs?: number;
+}
+
+export interface MosrunOptions extends SpawnOptions {
+  /** options of mosrun itself, as in ['-r', 'n2'] */
+  flags?: readonly string[];
+  /** where the program is started; default the home node */
+  on?: Host;
+}
+
+export type Daemon = 'mosd' | 'engine';
+
+const PROJECT = join(import.meta.dirname, '..', '..');
+const RUN_DIR = '/run/mosix';
+const CONFIG = '/etc/mosix/mosix.toml';
+const KEY = '/etc/mosix/cluster.key';
+const START_TIMEOUT_MS = 40_000;
+
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const hosts = (options.hosts ?? ['home', 'n2', 'n3']).map((host) =>
+    typeof host === 'string' ? { name: host } : host,
+  );
+  const bed = await Bed.start({ hosts, share: [...sharedDirectories(), ...(options.share ?? [])] });
+  const cluster = new Cluster(bed);
+  try {
+    await cluster.configure(options.keyOf);
+    if (options.daemons === false) return cluster;
+    for (const host of cluster.hosts) cluster.startDaemon(host);
+    await cluster.ready(options.timeoutMs);
+    return cluster;
+  } catch (error) {
+    await bed.stop();
+    throw error;
+  }
+}
+
+export class Cluster implements AsyncDisposable {
+  readonly bed: Bed;
+  readonly home: Host;
+  readonly #daemons = new Map<string, HostProcess>();
+
+  constructor(bed: Bed) {
+    this.bed = bed;
+    this.home = bed.hosts[0];
+  }
+
+  get hosts(): readonly Host[] {
+    return this.bed.hosts;
+  }
+
+  host(name: string): Host {
+    return this.bed.host(name);
+  }
+
+  async configure(keyOf?: (name: string) => string): Promise<void> {
+    const common = randomBytes(32).toString('hex');
+    for (const host of this.hosts) {
+      await host.writeFile(KEY, `${keyOf?.(host.name) ?? common}\n`, 0o600);
+      await host.writeFile(CONFIG, configurationOf(host, this.hosts));
+    }
+  }
+
+  /** Starts mosd in the foreground (it starts the engine if none answers); `ready` waits for it. */
+  startDaemon(host: Host): HostProcess {
+    const daemon = host.spawn([program('mosd'), '--foreground']);
+    this.#daemons.set(host.name, daemon);
+    return daemon;
+  }
+
+  /** Waits until every daemon that was started answers and sees all its peers up. */
+  async ready(timeoutMs = START_TIMEOUT_MS): Promise<void> {
+    const started = this.hosts.filter((host) => host.alive && this.#daemons.has(host.name));
+    const deadline = performance.now() + timeoutMs;
+    for (const host of started) {
+      try {
+        const left = Math.max(1, deadline - performance.now());
+        await until(() => this.#isUp(host), { what: `see all peers of ${host.name} up`, timeoutMs: left, everyMs: 20 });
+      } catch (error) {
+        throw new BedError('start the cluster', `${reasonOf(error)}\n${this.logs(host)}`, { cause: error });
+      }
+    }
+  }
+
+  async #isUp(host: Host): Promise<boolean> {
+    const daemon = this.#daemons.get(host.name);
+    if (daemon?.running === false) throw new BedError(`start mosd on ${host.name}`, 'it ended');
+    try {
+      return (await this.nodes(host)).every(({ state, self }) => self === true || state === 'up');
+    } catch {
+      return false; // not listening yet
+    }
+  }
+
+  /** Asks the daemon of `host` by its command socket, as root. */
+  async request(host: Host, op: string, parameters: object = {}, timeoutMs = 10_000): Promise<unknown> {
+    using client = await LineClient.connect(host.outsidePath(`${RUN_DIR}/mosd.sock`), timeoutMs);
+    return await client.request(op, parameters, { timeoutMs });
+  }
+
+  /** How `host` sees the cluster. */
+  async nodes(host: Host = this.home): Promise<NodeRow[]> {
+    return (await this.request(host, 'nodes')) as NodeRow[];
+  }
+
+  mosrun(argv: readonly string[], options: MosrunOptions = {}): HostProcess {
+    const { flags = [], on = this.home, ...rest } = options;
+    return on.spawn([program('mosrun'), ...flags, ...argv], rest);
+  }
+
+  /** Runs the command to its end; `to` is a node's name or `home`. */
+  mosmigrate(pid: number, to: string, options: RunOptions & { on?: Host } = {}): Promise<RunResult> {
+    const { on = this.home, ...rest } = options;
+    return on.run([program('mosmigrate'), String(pid), to], rest);
+  }
+
+  /** What `mosps --json` prints, parsed. */
+  async mosps(on: Host = this.home): Promise<MosdList> {
+    const result = await on.run([program('mosps'), '--json']);
+    if (result.code !== 0) throw new BedError(`list processes of ${on.name}`, result.stderr.toString());
+    return JSON.parse(result.stdout.toString()) as MosdList;
+  }
+
+  /** A daemon's pid as this machine sees it. Throws BedError when it does not run. */
+  daemonPid(host: Host, daemon: Daemon): number {
+    const file = `${RUN_DIR}/${daemon}.pid`;
+    const text = readIfThere(host.outsidePath(file)).trim();
+    const pid = /^\d+$/.test(text) ? host.outsidePidOf(Number(text)) : undefined;
+    if (pid === undefined) throw new BedError(`find the ${daemon} of ${host.name}`, `${file} says "${text}"`);
+    return pid;
+  }
+
+  /** kill -9; returns when it is dead. The host goes on. */
+  async killDaemon(host: Host, daemon: Daemon): Promise<void> {
+    const pid = this.daemonPid(host, daemon);
+    process.kill(pid, 'SIGKILL');
+    const dead = (): boolean => !/^State:\s+[^ZX]/m.test(readIfThere(`/proc/${pid}/status`));
+    await until(dead, { what: `kill the ${daemon} of ${host.name}`, timeoutMs: 10_000 });
+  }
+
+  /** The last words of a host's daemons, for error messages. */
+  logs(host: Host): string {
+    const daemon = this.#daemons.get(host.name);
+    const texts: [string, string][] = [
+      ['mosd, output', (daemon?.readStdout() ?? '') + (daemon?.readStderr() ?? '')],
+      ['mosd.log', readIfThere(host.outsidePath(`${RUN_DIR}/mosd.log`))],
+      ['engine.log', readIfThere(host.outsidePath(`${RUN_DIR}/engine.log`))],
+    ];
+    return texts.map(([title, text]) => `--- ${host.name}: ${title}\n${text.slice(-3000)}`).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await this.bed.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** The project, and the Node we run under when it is not the project's own. */
+function sharedDirectories(): string[] {
+  const node = dirname(process.execPath);
+  return node.startsWith(`${PROJECT}/`) || node.startsWith('/usr/') ? [PROJECT] : [PROJECT, node];
+}
+
+function program(name: string): string {
+  return join(PROJECT, 'bin', name);
+}
+
+function configurationOf(host: Host, hosts: readonly Host[]): string {
+  const peers = hosts.filter((other) => other !== host);
+  const entries = peers.map(({ name, address }) => `\n[[peers]]\nname = "${name}"\naddress = "${address}"\n`);
+  const own = `name = "${host.name}"\naddress = "${host.address}"\nkey_file = "${KEY}"\nrun_dir = "${RUN_DIR}"\n`;
+  return own + entries.join('');
+}
+
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
