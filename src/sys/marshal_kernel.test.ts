@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 
-import { rehearse, type Preparation, type Stage } from './testing/rehearsal.ts';
-import { describe, numberOf } from './syscalls.ts';
+import { kernel } from './kernel.ts';
+import { rehearse, StageError, type Preparation, type Rehearsal, type Stage } from './testing/rehearsal.ts';
+import { numberOf } from './syscalls.ts';
 
 const atCurrent = -100;
 const [readOnly, readWrite, create, truncate] = [0, 2, 0o100, 0o1000];
@@ -18,6 +19,7 @@ symlinkSync('target-of-the-link', join(dir, 'link'));
 mkdirSync(join(dir, 'directory'));
 for (let i = 0; i < 20; i++) writeFileSync(join(dir, 'directory', `entry-${i}`), '');
 after(() => rmSync(dir, { recursive: true }));
+after(removeQueue);
 
 const opened = (stage: Stage, flags = readOnly): bigint => stage.open('openat', atCurrent, stage.put(file), flags, 0);
 const emptyFile = (stage: Stage): bigint =>
@@ -100,7 +102,7 @@ const scenes: readonly (readonly [note: string, name: string, prepare: Preparati
   ['into four pieces', 'readv', (s) => [opened(s), vector(s, [10, 0, 3000, 7]), 4]],
   ['that ends in the middle of a piece', 'readv', (s) => [filled(s, 'twelve bytes'), vector(s, [5, 100, 100]), 3]],
   ['of nothing', 'readv', (s) => [opened(s), 0, 0]],
-  ['of nothing from a bad descriptor', 'readv', (s) => [-1, 0, 0]],
+  ['of nothing from a bad descriptor', 'readv', () => [-1, 0, 0]],
   ['of too many pieces', 'readv', (s) => [opened(s), s.room(32), 1025]],
   ['of a negative length', 'readv', (s) => [opened(s), s.put([0n, -1n]), 1]],
   ['of a bad vector', 'readv', (s) => [opened(s), 0, 2]],
@@ -250,11 +252,18 @@ function deletion(stage: Stage): readonly (number | bigint)[] {
   return [epollWith(stage, pipe), 2, pipe, 0xdead_0000];
 }
 
-/** A System V queue of this test, emptied, with so many messages in it. */
+/** Key of the System V queue of this test. */
+const queueKey = 0x6d6f7378n;
+
+function removeQueue(): void {
+  const id = kernel.callWide(numberOf('msgget'), [queueKey, 0n]);
+  if (id >= 0) kernel.callWide(numberOf('msgctl'), [BigInt(id), 0n, 0n]);
+}
+
+/** A new queue with so many messages in it. */
 function queue(stage: Stage, messages: number): number {
-  const old = stage.call('msgget', 0x6d6f7378, 0o1600);
-  stage.call('msgctl', old, 0, 0);
-  const id = stage.call('msgget', 0x6d6f7378, 0o1600);
+  removeQueue();
+  const id = stage.call('msgget', queueKey, 0o1600);
   for (let i = 0; i < messages; i++) stage.call('msgsnd', id, stage.put([5n, 0x6f6c6c6568n]), 5, 0);
   return id;
 }
@@ -264,9 +273,24 @@ function differences(one: Buffer, other: Buffer): number[] {
   return [...one.keys()].filter((i) => one[i] !== other[i]).slice(0, 20);
 }
 
+/** The rehearsal, or undefined, the test being skipped, where this machine cannot even set the stage. */
+function tried(t: TestContext, name: string, prepare: Preparation): Rehearsal | undefined {
+  try {
+    return rehearse(name, prepare);
+  } catch (error) {
+    if (!(error instanceof StageError)) throw error;
+    t.skip(error.message);
+    return undefined;
+  }
+}
+
+const missing = (name: string): string | false => (numberOf(name) < 0 ? `no ${name} on this architecture` : false);
+
 for (const [note, name, prepare] of scenes) {
-  test(`${name} ${note} is the same when made by its plan`, { skip: numberOf(name) < 0 }, () => {
-    const { plain, planned, unwritten, overrun } = rehearse(name, prepare);
+  test(`${name} ${note} is the same when made by its plan`, { skip: missing(name) }, (t) => {
+    const rehearsal = tried(t, name, prepare);
+    if (rehearsal === undefined) return;
+    const { plain, planned, unwritten, overrun } = rehearsal;
     assert.equal(planned.result, plain.result);
     assert.deepEqual(differences(plain.memory, planned.memory), [], 'offsets of differing bytes');
     assert.deepEqual(unwritten.slice(0, 20), []);
@@ -288,8 +312,10 @@ const changing: readonly (readonly [name: string, prepare: Preparation])[] = [
 ];
 
 for (const [name, prepare] of changing) {
-  test(`${name} writes what the table says`, () => {
-    const { plain, planned, unwritten, overrun } = rehearse(name, prepare);
+  test(`${name} writes what the table says`, { skip: missing(name) }, (t) => {
+    const rehearsal = tried(t, name, prepare);
+    if (rehearsal === undefined) return;
+    const { plain, planned, unwritten, overrun } = rehearsal;
     assert.ok(plain.result >= 0, `plain result ${plain.result}`);
     assert.ok(planned.result >= 0, `planned result ${planned.result}`);
     assert.deepEqual(unwritten, []);
@@ -309,8 +335,7 @@ test('getdents64 lists the same entries when made by its plan, though not the sa
   assert.equal(overrun, false);
 });
 
-test('scenes cover the calls that fill buffers', () => {
+test('scenes cover 80 calls', () => {
   const rehearsed = new Set([...scenes.map(([, name]) => name), ...changing.map(([name]) => name)]);
   assert.ok(rehearsed.size >= 80, `${rehearsed.size} calls`);
-  for (const name of rehearsed) assert.ok(describe(numberOf(name)) ?? numberOf(name) < 0, name);
 });

@@ -14,6 +14,11 @@ const guardSize = 256;
 /** Seen where a call should not have written. */
 const untouched = 0xee;
 
+/** A preparatory call failed: this machine cannot show the scene. */
+export class StageError extends Error {
+  override readonly name = 'StageError';
+}
+
 /** A stage for one call: its memory, and descriptors that are closed at the end. */
 export class Stage {
   readonly #memory: Memory;
@@ -49,7 +54,7 @@ export class Stage {
   /** Makes a preparatory call, which has to succeed. */
   call(name: string, ...args: readonly (number | bigint)[]): number {
     const result = kernel.callWide(numberOf(name), args.map(BigInt));
-    if (result < 0) throw new Error(`Cannot prepare: ${name} gave ${result}`);
+    if (result < 0) throw new StageError(`Cannot set the stage: ${name} gave ${result}`);
     return result;
   }
 
