@@ -31,6 +31,6 @@ int main(int argc, char **argv)
         check(difference >= 0 && difference < LARGEST_GAP, "the call and the vDSO differ by %lld ns", (long long)difference);
         last[0] += difference;
     }
-    check(last[0] - first[0] >= (int64_t)(run_seconds * SECOND) || run_seconds < 1, "the clock did not advance");
+    check(now_ns() - first[0] >= (int64_t)(run_seconds * SECOND), "the clock did not advance");
     return finish("clocks went on");
 }

@@ -63,7 +63,7 @@ fail(const char *file, int line, const char *condition, const char *format, ...)
 
 /* check(condition, format, ...): ends the program with status 1 when the condition is false. */
 #define check(condition, ...) \
-    do { if (!(condition)) fail(__FILE__, __LINE__, #condition, __VA_ARGS__); } while (0)
+    do { if (!(condition)) fail(__FILE_NAME__, __LINE__, #condition, __VA_ARGS__); } while (0)
 
 SHARED int64_t clock_ns(clockid_t clock)
 {

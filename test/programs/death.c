@@ -15,7 +15,7 @@ static void die(const char *how)
     else if (is(how, "abort")) abort();
     else if (is(how, "kill")) kill(getpid(), SIGKILL);
     else if (is(how, "term")) kill(getpid(), SIGTERM);
-    else if (is(how, "fpe")) result = 1 / zero;
+    else if (is(how, "fpe")) result = 1000 / zero;
     else if (is(how, "ill")) __builtin_trap();
     else if (is(how, "trap")) asm volatile("int3");
     else if (is(how, "alarm")) {
@@ -37,8 +37,8 @@ static void die(const char *how)
         for (int64_t began = now_ns(); now_ns() - began < 20 * SECOND;) burn();
     } else if (is(how, "waits-sleeping")) {
         sleep(20);
-    } else fail(__FILE__, __LINE__, "argument 2", "unknown way %s", how);
-    fail(__FILE__, __LINE__, "death", "still alive after %s", how);
+    } else fail(__FILE_NAME__, __LINE__, "argument 2", "unknown way %s", how);
+    fail(__FILE_NAME__, __LINE__, "death", "still alive after %s", how);
 }
 
 static void on_fault(int n) { (void)n; signal(SIGSEGV, SIG_DFL); }

@@ -36,5 +36,5 @@ int main(int argc, char **argv)
     ready();
     thread_start(&thread, ends, NULL);
     for (int64_t began = now_ns(); now_ns() - began < (int64_t)(run_seconds + 20) * SECOND;) burn();
-    fail(__FILE__, __LINE__, "exit", "the process did not end");
+    fail(__FILE_NAME__, __LINE__, "exit", "the process did not end");
 }

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         check(setrlimit(RLIMIT_NOFILE, &low) == 0 && dup2(1, 30) == -1 && errno == EBADF, "a lowered limit of descriptors");
         check(prlimit(0, RLIMIT_NOFILE, &old, &low) == 0 && low.rlim_cur == 20, "prlimit");
         check(dup2(1, 30) == 30 && close(30) == 0, "a raised limit of descriptors");
-        check(kill(getpid(), 0) == 0 && kill(getppid(), 0) == 0, "the own process or the parent cannot be signalled");
+        check(kill(getpid(), 0) == 0 && (kill(getppid(), 0) == 0 || errno == EPERM), "the own process or the parent is not there");
         burn();
     }
     return finish("identity kept");

@@ -128,7 +128,7 @@ async function main(): Promise<void> {
         }
         const outcome = await runNative(each, binaries.get(each.name)!, values.seconds === undefined ? each.seconds : Number(values.seconds));
         const first = outputs.get(each.name) ?? outcome.stdout;
-        outputs.set(each.name, first);
+        if (outcome.ok) outputs.set(each.name, first);
         const why = outcome.ok && first !== outcome.stdout ? 'printed something else than in its first run' : outcome.why;
         tally[why === '' ? 'passed' : 'failed']++;
         report({ suite: 'programs', case: each.name, mode: 'home', ok: why === '', why, seconds: outcome.seconds });

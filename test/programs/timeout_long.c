@@ -66,7 +66,7 @@ static void wait_for(long ms)
         int error = errno;
         semctl(id, 0, IPC_RMID);
         errno = error;
-    } else fail(__FILE__, __LINE__, "argument 2", "unknown call %s", call);
+    } else fail(__FILE_NAME__, __LINE__, "argument 2", "unknown call %s", call);
     check(result == wanted, "%s returned %d instead of %d", call, result, wanted);
     check(errno == wanted_errno, "%s: errno is not %d", call, wanted_errno);
 }
