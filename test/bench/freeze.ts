@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostProcess } from '../bed/host_process.ts';
-import type { MigrationResult } from '../suite/control.ts';
+import type { MoveResult } from '../../src/wire/engine_protocol.ts';
 import { MeasureError, Place, untilReady } from './place.ts';
 import type { Result } from './result.ts';
 import { median, percentile, rounded } from './statistics.ts';
@@ -22,17 +22,19 @@ const sizes = [
 ] as const;
 const threadCounts = [1, 8] as const;
 const rawCount = 5;
+/** Below, the time of a move is that of its round trips. */
+const throughputFrom = 16 * MB;
 
 /** Between two moves, so that what a move leaves behind does not count towards the next. */
 const restMs = 200;
 /** A gap belongs to a migration if it overlaps the time between command and answer, with this margin. */
 const marginMs = 20;
 
-interface Move extends MigrationResult {
+interface Move extends Pick<MoveResult, 'totalMs' | 'bytes'> {
   readonly direction: 'out' | 'back';
   /** CLOCK_REALTIME of command and answer, in milliseconds. */
-  readonly from: number;
-  readonly to: number;
+  readonly asked: number;
+  readonly answered: number;
 }
 
 interface Gap {
@@ -56,7 +58,7 @@ export async function* measureFreeze(): AsyncGenerator<Result> {
         startMs: start / 1e6,
         lengthMs: length / 1e6,
       }));
-      yield* summarise({ name, moves, gaps, raw, place });
+      yield* summarise({ name, bytes: size.bytes, moves, gaps, raw, place });
     }
   }
 }
@@ -66,9 +68,9 @@ async function moveToAndFro(place: Place, running: HostProcess, trips: number): 
   for (let trip = 0; trip < trips; trip++) {
     for (const direction of ['out', 'back'] as const) {
       await sleep(restMs);
-      const from = Date.now();
+      const asked = Date.now();
       const result = await place.migrate(running.pid, direction === 'out' ? 'away' : 'home');
-      moves.push({ ...result, direction, from, to: Date.now() });
+      moves.push({ ...result, direction, asked, answered: Date.now() });
     }
   }
   await sleep(restMs);
@@ -77,6 +79,7 @@ async function moveToAndFro(place: Place, running: HostProcess, trips: number): 
 
 interface Series {
   readonly name: string;
+  readonly bytes: number;
   readonly moves: readonly Move[];
   readonly gaps: readonly Gap[];
   /** Milliseconds that plain TCP takes for the program's memory. */
@@ -84,7 +87,7 @@ interface Series {
   readonly place: Place;
 }
 
-function* summarise({ name, moves, gaps, raw, place }: Series): Generator<Result> {
+function* summarise({ name, bytes, moves, gaps, raw, place }: Series): Generator<Result> {
   const common = { bench: 'freeze', raw: rounded(raw), placement: `${place.description}; raw: TCP, blocking` };
   for (const direction of ['out', 'back'] as const) {
     const chosen = moves.filter((move) => move.direction === direction);
@@ -97,26 +100,36 @@ function* summarise({ name, moves, gaps, raw, place }: Series): Generator<Result
       ratio: rounded(median(freezes) / raw),
     };
     const totals = chosen.map((move) => move.totalMs);
-    yield {
-      ...common,
-      case: `${name}, ${direction}, whole move`,
-      unit: 'ms',
-      ...figures(totals),
-      ratio: rounded(median(totals) / raw),
-    };
+    const whole = { ...figures(totals), ratio: rounded(median(totals) / raw) };
+    yield { ...common, case: `${name}, ${direction}, whole move`, unit: 'ms', ...whole };
+    if (bytes >= throughputFrom)
+      yield throughputOf(chosen, { ...common, case: `${name}, ${direction}, throughput` }, bytes / raw);
   }
+}
+
+/** Megabytes that travelled in a second of the whole move, against plain TCP's (`raw`: bytes a millisecond). */
+function throughputOf(
+  moves: readonly Move[],
+  common: Omit<Result, keyof Figures | 'unit' | 'ratio'>,
+  raw: number,
+): Result {
+  const rates = moves.map((move) => move.bytes / move.totalMs / 1000);
+  const ratio = rounded(median(rates) / (raw / 1000));
+  return { ...common, unit: 'MB/s', ...figures(rates), raw: rounded(raw / 1000), ratio };
 }
 
 /** The longest time that the program stood still around a migration. */
 function gapOf(move: Move, gaps: readonly Gap[], name: string): number {
   const during = gaps.filter(
-    ({ startMs, lengthMs }) => startMs < move.to + marginMs && startMs + lengthMs > move.from - marginMs,
+    ({ startMs, lengthMs }) => startMs < move.answered + marginMs && startMs + lengthMs > move.asked - marginMs,
   );
   if (during.length === 0)
     throw new MeasureError(`the freeze of ${name}`, 'the program noticed no gap: it cannot have moved');
   return Math.max(...during.map(({ lengthMs }) => lengthMs));
 }
 
-function figures(values: readonly number[]): { n: number; median: number; p95: number } {
+type Figures = Pick<Result, 'n' | 'median' | 'p95'>;
+
+function figures(values: readonly number[]): Figures {
   return { n: values.length, median: rounded(median(values)), p95: rounded(percentile(values, 0.95)) };
 }

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../bed/host.ts';
 import type { HostProcess } from '../bed/host_process.ts';
-import type { MigrationResult } from '../suite/control.ts';
+import type { MoveResult } from '../../src/wire/engine_protocol.ts';
 import { Lab, userId } from '../suite/lab.ts';
 
 const probes = ['gap', 'calls', 'tcp', 'work'] as const;
@@ -64,8 +64,8 @@ export class Place implements AsyncDisposable {
     await this.#lab[Symbol.asyncDispose]();
   }
 
-  migrate(pid: number, to: 'away' | 'home'): Promise<MigrationResult> {
-    return this.#lab.control.migrate(pid, to === 'home' ? 'home' : this.other.name);
+  migrate(pid: number, to: 'away' | 'home'): Promise<MoveResult> {
+    return this.#lab.control.move(pid, to === 'home' ? 'home' : this.other.name);
   }
 
   /** Starts a probe at home, as an ordinary user. */

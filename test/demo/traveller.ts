@@ -1,7 +1,7 @@
 /** One program of the demo while it computes: away, home, away to the other node and so on, until it has ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case } from '../suite/case.ts';
-import type { ProcessRow } from '../suite/control.ts';
+import type { ProcessRow } from '../../src/wire/engine_protocol.ts';
 import type { Lab } from '../suite/lab.ts';
 import { clear, digestOf, Running } from '../suite/running.ts';
 
@@ -76,8 +76,9 @@ export class Traveller {
     const { control, home } = this.#lab;
     this.state = 'moving';
     try {
-      const result = await control.migrate(this.pid, to === home.name ? 'home' : to);
-      const move = { program: this.one.name, pid: this.pid, from: this.where, to, ...result };
+      const result = await control.move(this.pid, to === home.name ? 'home' : to);
+      const { freezeMs, totalMs, bytes } = result;
+      const move = { program: this.one.name, pid: this.pid, from: this.where, to, freezeMs, totalMs, bytes };
       this.where = to;
       this.moves.push(move);
       this.#onMove(move);

@@ -3,7 +3,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case, Mode } from './case.ts';
-import { RefusedError, type Control } from './control.ts';
+import { RefusedError } from '../../src/wire/line_client.ts';
+import type { Control } from './control.ts';
 
 export interface Trip {
   readonly control: Control;
@@ -98,7 +99,7 @@ async function migrate(trip: Trip, to: string): Promise<number> {
   for (;;) {
     if (trip.ended.aborted) return 0;
     try {
-      await trip.control.migrate(trip.pid, to);
+      await trip.control.move(trip.pid, to);
       return 1;
     } catch (error) {
       await pause(100, trip); // its end and the refusal race: look after a moment whether it has ended

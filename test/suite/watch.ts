@@ -3,7 +3,8 @@
  * forwarded, and why it came home. What a node knows is gone when the process ends, hence the asking.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Control, ProcessRow } from './control.ts';
+import type { ProcessRow } from '../../src/wire/engine_protocol.ts';
+import type { Control } from './control.ts';
 
 const intervalMs = 100;
 
