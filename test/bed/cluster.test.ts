@@ -1,0 +1,49 @@
+/** Clusters on the test-bed come up, and their daemons can be ended and started one by one. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startCluster } from './cluster.ts';
+import { whySkip } from './testing.ts';
+
+const skip = await whySkip();
+
+describe('startCluster', { skip }, () => {
+  test('returns when every daemon sees every peer up', async () => {
+    await using cluster = await startCluster();
+    assert.deepEqual(
+      cluster.hosts.map(({ name }) => name),
+      ['home', 'n2', 'n3'],
+    );
+    for (const host of cluster.hosts) {
+      const nodes = await cluster.nodes(host);
+      assert.deepEqual(nodes.map(({ name, state }) => `${name} ${state}`).toSorted(), ['home up', 'n2 up', 'n3 up']);
+    }
+  });
+
+  test('says why it failed when the keys differ, and removes the hosts', async () => {
+    const keyOf = (name: string): string => (name === 'n2' ? '2' : '1').repeat(64);
+    await assert.rejects(startCluster({ hosts: ['home', 'n2'], keyOf, timeoutMs: 3000 }), {
+      message: /^Cannot start the cluster: Cannot see all peers of home up.*--- home: mosd/s,
+    });
+  });
+
+  test('leaves the daemons to the test on request', async () => {
+    await using cluster = await startCluster({ hosts: ['home', { name: 'n2', cpus: 2 }], daemons: false });
+    assert.throws(() => cluster.daemonPid(cluster.home, 'mosd'), /Cannot find the mosd of home/);
+    cluster.startDaemon(cluster.home);
+    cluster.startDaemon(cluster.host('n2'));
+    await cluster.ready();
+  });
+});
+
+describe('Cluster.killDaemon', { skip }, () => {
+  test('ends one daemon; a new mosd finds the engine again', async () => {
+    await using cluster = await startCluster({ hosts: ['home', 'n2'] });
+    const { home } = cluster;
+    const engine = cluster.daemonPid(home, 'engine');
+    await cluster.killDaemon(home, 'mosd');
+    await assert.rejects(cluster.nodes(home));
+    cluster.startDaemon(home);
+    await cluster.ready();
+    assert.equal(cluster.daemonPid(home, 'engine'), engine);
+  });
+});
