@@ -23,8 +23,11 @@ export function binaryName(program: Program): string {
   return [program.source.replace(/\.c$/, ''), ...flags].join('-');
 }
 
-/** Compiles what is not there yet and returns the path of each case's binary. */
-export async function buildPrograms(directory: string, cases: readonly Program[] = programs): Promise<Map<string, string>> {
+/** Compiles the sources of these cases, several at a time, and returns the path of each case's binary. */
+export async function buildPrograms(
+  directory: string,
+  cases: readonly Program[] = programs,
+): Promise<Map<string, string>> {
   await mkdir(directory, { recursive: true });
   const paths = new Map<string, string>();
   const jobs = new Map<string, Program>();
@@ -54,7 +57,10 @@ async function compile(program: Program, output: string): Promise<void> {
     child.on('error', failed);
     child.on('close', done);
   }).catch((cause: unknown) => {
-    throw new BuildError(program.source, `gcc did not start (${String(cause)}); install it with: apt-get install gcc libc6-dev`);
+    throw new BuildError(
+      program.source,
+      `gcc did not start (${String(cause)}); install it with: apt-get install gcc libc6-dev`,
+    );
   });
   if (code !== 0) throw new BuildError(program.source, errors.trim());
 }

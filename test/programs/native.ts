@@ -58,7 +58,7 @@ export async function runNative(program: Program, binary: string, seconds = prog
   const directory = await mkdtemp(join(tmpdir(), 'program-'));
   const argv = commandLine(program, binary, seconds);
   const fed = program.stimuli.some((each) => !('signal' in each));
-  const child = spawn(argv[0]!, argv.slice(1), {
+  const child = spawn(argv[0] ?? binary, argv.slice(1), {
     cwd: directory,
     env: { ...process.env, ...program.env },
     stdio: [fed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
@@ -89,58 +89,86 @@ export async function runNative(program: Program, binary: string, seconds = prog
   return { name: program.name, ok: why === '', why, stdout, seconds: (performance.now() - began) / 1000 };
 }
 
-interface Tally {
-  passed: number;
-  failed: number;
-  skipped: number;
+interface Options {
+  readonly cases: readonly Program[];
+  readonly seconds: number | undefined;
+  readonly repeat: number;
+  readonly jobs: number;
+  readonly json: boolean;
+}
+
+/** A line of the report, in the form that all suites speak. */
+interface Line {
+  readonly case: string;
+  readonly ok?: boolean;
+  readonly skipped?: boolean;
+  readonly why: string;
+  readonly seconds?: number;
+}
+
+function print(line: Line, json: boolean): void {
+  if (json) console.log(JSON.stringify({ suite: 'programs', mode: 'home', ...line }));
+  else
+    console.log(
+      `${line.skipped === true ? 'skipped' : line.ok === true ? 'ok     ' : 'FAILED '} ${line.case} ${line.why}`,
+    );
+}
+
+/** Runs the cases, some at a time; true when none failed. A case must also print the same every time. */
+async function runAll(options: Options, directory: string): Promise<boolean> {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const missing = await missingNeeds();
+  const binaries = await buildPrograms(directory, options.cases);
+  const outputs = new Map<string, string>();
+  const judge = async (program: Program): Promise<Line> => {
+    const need = program.needs.find((one) => missing.has(one));
+    if (need !== undefined) return { case: program.name, skipped: true, why: `needs ${need}` };
+    const { ok, why, stdout, seconds } = await runNative(program, binaries.get(program.name) ?? '', options.seconds);
+    const first = outputs.get(program.name) ?? stdout;
+    if (ok) outputs.set(program.name, first);
+    if (ok && first !== stdout)
+      return { case: program.name, ok: false, why: 'printed something else than in its first run', seconds };
+    return { case: program.name, ok, why, seconds };
+  };
+  const queue = Array.from({ length: options.repeat }, () => options.cases).flat();
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const line = await judge(next);
+      tally[line.skipped === true ? 'skipped' : line.ok === true ? 'passed' : 'failed']++;
+      print(line, options.json);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  if (options.json) console.log(JSON.stringify({ suite: 'programs', ...tally }));
+  else console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+  return tally.failed === 0;
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      only: { type: 'string' }, seconds: { type: 'string' }, repeat: { type: 'string', default: '1' },
-      jobs: { type: 'string', default: String(availableParallelism()) }, load: { type: 'string', default: '0' },
+      only: { type: 'string' },
+      seconds: { type: 'string' },
+      repeat: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: String(availableParallelism()) },
+      load: { type: 'string', default: '0' },
       json: { type: 'boolean', default: false },
     },
   });
   const only = values.only?.split(',');
-  const chosen = programs.filter((each) => only === undefined || only.includes(each.name));
-  const missing = await missingNeeds();
+  const cases = programs.filter((each) => only === undefined || only.includes(each.name));
   const directory = await mkdtemp(join(tmpdir(), 'programs-'));
-  const hogs = Array.from({ length: Number(values.load) }, () => spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
-  const outputs = new Map<string, string>();
-  const report = (line: Record<string, unknown>): void => {
-    if (values.json) console.log(JSON.stringify(line));
-    else if (line.passed === undefined) console.log(`${line.ok === true ? 'ok     ' : line.skipped === true ? 'skipped' : 'FAILED '} ${String(line.case)} ${String(line.why ?? '')}`);
-    else console.log(`${String(line.passed)} passed, ${String(line.failed)} failed, ${String(line.skipped)} skipped`);
-  };
+  const hogs = Array.from({ length: Number(values.load) }, () =>
+    spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
+  );
   try {
-    const binaries = await buildPrograms(directory, chosen);
-    const queue = Array.from({ length: Number(values.repeat) }, () => chosen).flat();
-    const worker = async (): Promise<void> => {
-      for (let each = queue.shift(); each !== undefined; each = queue.shift()) {
-        const need = each.needs.find((one) => missing.has(one));
-        if (need !== undefined) {
-          tally.skipped++;
-          report({ suite: 'programs', case: each.name, mode: 'home', skipped: true, why: `needs ${need}` });
-          continue;
-        }
-        const outcome = await runNative(each, binaries.get(each.name)!, values.seconds === undefined ? each.seconds : Number(values.seconds));
-        const first = outputs.get(each.name) ?? outcome.stdout;
-        if (outcome.ok) outputs.set(each.name, first);
-        const why = outcome.ok && first !== outcome.stdout ? 'printed something else than in its first run' : outcome.why;
-        tally[why === '' ? 'passed' : 'failed']++;
-        report({ suite: 'programs', case: each.name, mode: 'home', ok: why === '', why, seconds: outcome.seconds });
-      }
-    };
-    await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+    const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+    const options = { cases, seconds, repeat: Number(values.repeat), jobs: Number(values.jobs), json: values.json };
+    if (!(await runAll(options, directory))) process.exitCode = 1;
   } finally {
     for (const hog of hogs) hog.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   }
-  report({ suite: 'programs', ...tally });
-  process.exitCode = tally.failed === 0 ? 0 : 1;
 }
 
 if (import.meta.main) await main();

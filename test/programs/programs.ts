@@ -4,8 +4,23 @@
  */
 
 export type SignalName =
-  | 'SIGABRT' | 'SIGALRM' | 'SIGBUS' | 'SIGCONT' | 'SIGFPE' | 'SIGILL' | 'SIGINT' | 'SIGKILL' | 'SIGPIPE'
-  | 'SIGSEGV' | 'SIGSTOP' | 'SIGTERM' | 'SIGTRAP' | 'SIGTSTP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGXCPU';
+  | 'SIGABRT'
+  | 'SIGALRM'
+  | 'SIGBUS'
+  | 'SIGCONT'
+  | 'SIGFPE'
+  | 'SIGILL'
+  | 'SIGINT'
+  | 'SIGKILL'
+  | 'SIGPIPE'
+  | 'SIGSEGV'
+  | 'SIGSTOP'
+  | 'SIGTERM'
+  | 'SIGTRAP'
+  | 'SIGTSTP'
+  | 'SIGUSR1'
+  | 'SIGUSR2'
+  | 'SIGXCPU';
 
 /** How the program must end: its own exit status, or the signal it must die of. */
 export type Ending = { readonly exit: number } | { readonly signal: SignalName };
@@ -73,15 +88,39 @@ const MB = 1024 * 1024;
 
 /** Calls of timeout_long.c, each a case of its own. */
 const waitingCalls = [
-  'poll', 'ppoll', 'select', 'pselect', 'epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'nanosleep', 'clock_nanosleep',
-  'clock_nanosleep_absolute', 'clock_nanosleep_boottime', 'clock_nanosleep_realtime', 'sigtimedwait', 'futex',
-  'futex_absolute', 'sem_timedwait', 'recv', 'semtimedop',
+  'poll',
+  'ppoll',
+  'select',
+  'pselect',
+  'epoll_wait',
+  'epoll_pwait',
+  'epoll_pwait2',
+  'nanosleep',
+  'clock_nanosleep',
+  'clock_nanosleep_absolute',
+  'clock_nanosleep_boottime',
+  'clock_nanosleep_realtime',
+  'sigtimedwait',
+  'futex',
+  'futex_absolute',
+  'sem_timedwait',
+  'recv',
+  'semtimedop',
 ] as const;
 
 /** Ways in which death.c ends itself, and the signal each is. */
 const deaths: readonly (readonly [way: string, signal: SignalName])[] = [
-  ['segv', 'SIGSEGV'], ['abort', 'SIGABRT'], ['kill', 'SIGKILL'], ['term', 'SIGTERM'], ['fpe', 'SIGFPE'], ['ill', 'SIGILL'],
-  ['trap', 'SIGTRAP'], ['alarm', 'SIGALRM'], ['pipe', 'SIGPIPE'], ['bus', 'SIGBUS'], ['rethrow', 'SIGSEGV'],
+  ['segv', 'SIGSEGV'],
+  ['abort', 'SIGABRT'],
+  ['kill', 'SIGKILL'],
+  ['term', 'SIGTERM'],
+  ['fpe', 'SIGFPE'],
+  ['ill', 'SIGILL'],
+  ['trap', 'SIGTRAP'],
+  ['alarm', 'SIGALRM'],
+  ['pipe', 'SIGPIPE'],
+  ['bus', 'SIGBUS'],
+  ['rethrow', 'SIGSEGV'],
 ];
 
 const memory: readonly Program[] = [
@@ -122,7 +161,8 @@ const time: readonly Program[] = [
   program('timer-cpu'),
   program('timeout-short', { sleeps: true }),
   ...waitingCalls.map((call) =>
-    program(`timeout-${call.replaceAll('_', '-')}`, { source: 'timeout_long.c', args: [call], sleeps: true })),
+    program(`timeout-${call.replaceAll('_', '-')}`, { source: 'timeout_long.c', args: [call], sleeps: true }),
+  ),
   program('sleep-interrupted', { sleeps: true }),
   program('events'),
 ];
@@ -143,9 +183,12 @@ const signals: readonly Program[] = [
   program('stop-self'),
   program('stop-outside', {
     stimuli: [
-      { at: 0.1, signal: 'SIGSTOP' }, { at: 0.15, signal: 'SIGCONT' },
-      { at: 0.45, signal: 'SIGTSTP' }, { at: 0.5, signal: 'SIGCONT' },
-      { at: 0.8, signal: 'SIGSTOP' }, { at: 0.85, signal: 'SIGCONT' },
+      { at: 0.1, signal: 'SIGSTOP' },
+      { at: 0.15, signal: 'SIGCONT' },
+      { at: 0.45, signal: 'SIGTSTP' },
+      { at: 0.5, signal: 'SIGCONT' },
+      { at: 0.8, signal: 'SIGSTOP' },
+      { at: 0.85, signal: 'SIGCONT' },
     ],
   }),
   program('stop-while-waiting', { sleeps: true }),
@@ -193,19 +236,37 @@ const identity: readonly Program[] = [
 
 const endings: readonly Program[] = [
   ...[0, 7, 255].map((status) =>
-    program(`exit-${status}`, { source: 'exit_code.c', args: [String(status)], ends: { exit: status } })),
+    program(`exit-${status}`, { source: 'exit_code.c', args: [String(status)], ends: { exit: status } }),
+  ),
   ...deaths.map(([way, signal]) => program(`death-${way}`, { source: 'death.c', args: [way], ends: { signal } })),
   program('death-of-sigterm', {
-    source: 'death.c', args: ['waits-sleeping'], ends: { signal: 'SIGTERM' }, stimuli: [{ at: 1, signal: 'SIGTERM' }], sleeps: true,
+    source: 'death.c',
+    args: ['waits-sleeping'],
+    ends: { signal: 'SIGTERM' },
+    stimuli: [{ at: 1, signal: 'SIGTERM' }],
+    sleeps: true,
   }),
   program('death-of-sigusr1', {
-    source: 'death.c', args: ['waits-computing'], ends: { signal: 'SIGUSR1' }, stimuli: [{ at: 1, signal: 'SIGUSR1' }],
+    source: 'death.c',
+    args: ['waits-computing'],
+    ends: { signal: 'SIGUSR1' },
+    stimuli: [{ at: 1, signal: 'SIGUSR1' }],
   }),
   program('death-of-sigkill', {
-    source: 'death.c', args: ['waits-computing'], ends: { signal: 'SIGKILL' }, stimuli: [{ at: 1, signal: 'SIGKILL' }],
+    source: 'death.c',
+    args: ['waits-computing'],
+    ends: { signal: 'SIGKILL' },
+    stimuli: [{ at: 1, signal: 'SIGKILL' }],
   }),
 ];
 
 export const programs: readonly Program[] = [
-  ...memory, ...processor, ...time, ...signals, ...threads, ...files, ...identity, ...endings,
+  ...memory,
+  ...processor,
+  ...time,
+  ...signals,
+  ...threads,
+  ...files,
+  ...identity,
+  ...endings,
 ];
