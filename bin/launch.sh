@@ -42,4 +42,25 @@ if [ -d "$root/.git" ] && [ -f "$entry" ] &&
 fi
 if [ ! -f "$entry" ]; then entry=$root/$source; fi
 
+# mosrun becomes the user's program, which has to find the process as it is now. Node changes it at its start: ignored
+# signals get their default action, the limit of open files is raised, inherited descriptors are closed at exec. So what
+# is now is noted for mosrun (src/cli/inherited.ts): ignored signals, the limit, and the descriptors not closed at exec.
+if [ "$name" = mosrun ]; then
+  ignored=
+  while read -r key value; do
+    if [ "$key" = SigIgn: ]; then ignored=$value; break; fi
+  done <"/proc/$$/status"
+  descriptors=
+  for each in "/proc/$$/fdinfo"/*; do
+    [ -r "$each" ] || continue # the listing itself was open while it was listed
+    while read -r key value; do
+      if [ "$key" != flags: ]; then continue; fi
+      # Octal; the digit with the value 2000000 is O_CLOEXEC: this script's own.
+      case $value in *[2367]??????) ;; *) descriptors=$descriptors${each##*/}, ;; esac
+      break
+    done <"$each"
+  done
+  export MOSIX_INHERITED="ignored=$ignored nofile=$(ulimit -S -n) fds=$descriptors"
+fi
+
 exec "$node" --no-warnings "$entry" "$@"

@@ -11,23 +11,14 @@ import * as v from 'valibot';
 
 import { reasonOf } from './errors.ts';
 import { isNodeName, NODE_NAME_RULE } from './node_name.ts';
+import { DEFAULT_CONFIG_FILE, DEFAULT_KEY_FILE, DEFAULT_RUN_DIR, type PeerConfig } from './places.ts';
 import { suggestion } from './suggest.ts';
 
-export const DEFAULT_CONFIG_FILE = '/etc/mosix/mosix.toml';
-export const DEFAULT_RUN_DIR = '/run/mosix';
-const DEFAULT_KEY_FILE = '/etc/mosix/cluster.key';
 /** Between two mosd. */
 const DEFAULT_PORT = 7100;
 /** Between two engines. */
 const DEFAULT_GUEST_PORT = 7101;
 const KEY_DIGITS = /^[0-9a-fA-F]{64}$/;
-
-export interface PeerConfig {
-  name: string;
-  address: string;
-  port: number;
-  guestPort: number;
-}
 
 export interface NodeConfig extends PeerConfig {
   keyFile: string;

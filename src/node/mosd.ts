@@ -8,9 +8,10 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
-import { ConfigError, configFile, DEFAULT_CONFIG_FILE, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { ConfigError, configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { DEFAULT_CONFIG_FILE } from '../lib/places.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket, type MosdHello } from '../wire/command_protocol.ts';
 import { LineClient, RefusedError } from '../wire/line_client.ts';

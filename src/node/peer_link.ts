@@ -4,9 +4,9 @@
  */
 import { connect, type Socket } from 'node:net';
 
-import type { PeerConfig } from '../lib/config.ts';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
+import type { PeerConfig } from '../lib/places.ts';
 import { authenticate } from '../wire/authenticate.ts';
 import type { NodeRow } from '../wire/command_protocol.ts';
 import { Handshake } from '../wire/handshake.ts';

@@ -2,7 +2,7 @@
  * What the commands say to mosd on `mosd.sock`: the form of engine_protocol.ts. Who asks is known from the socket
  * (SO_PEERCRED), not from the message.
  */
-import type { PeerConfig } from '../lib/config.ts';
+import type { PeerConfig } from '../lib/places.ts';
 import type { ProcessList, ProcessRow } from './engine_protocol.ts';
 
 /** Longest answer that a command accepts: a list of some ten thousand processes. */

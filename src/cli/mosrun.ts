@@ -1,0 +1,115 @@
+/**
+ * mosrun: runs a program as a migratable job of this node. It tells mosd what the user wishes, then *becomes* the
+ * program: exit status, signals, terminal and job control are the program's own, because nothing stands in between.
+ *
+ * It stands in front of every program, so it imports little (tools/tidy/layers.ts sees to it).
+ */
+import { writeSync } from 'node:fs';
+
+import { parseCommandLine, type CommandLine, type CommandLineRules } from '../lib/arguments.ts';
+import { messageOf } from '../lib/errors.ts';
+import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { CommandClient } from '../wire/command_client.ts';
+import type { RunOptions } from '../wire/command_protocol.ts';
+import type { LineClient } from '../wire/line_client.ts';
+import { become } from './become.ts';
+import { asCommandError, connect } from './daemon_client.ts';
+
+const HELP = `Usage: mosrun [options] PROGRAM [ARGUMENT…]
+
+Runs PROGRAM as a job that may move to other nodes while it runs. This node is its home: its files, its terminal and
+its parent stay here, and so does everything that it sees of the machine.
+
+  -r, --on NODE    run on NODE; see mosps --nodes
+  -h, --home       run here (it can still be moved by mosmigrate)
+  -L, --stay       no automatic migration; mosmigrate still moves it
+  -l, --roam       automatic migration is allowed (default)
+  -F, --force      run here if the node, or mosd, cannot be reached
+  --help           this text
+
+The options end at PROGRAM. See also: mosmigrate, mosps.
+
+Exit codes: the program's own; 127 it was not found, 126 it cannot be run, 69 no daemon or the node cannot be reached,
+2 bad usage.
+`;
+
+const RULES: CommandLineRules = {
+  stopAtOperand: true,
+  options: {
+    on: { type: 'string', short: 'r' },
+    home: { type: 'boolean', short: 'h' },
+    stay: { type: 'boolean', short: 'L' },
+    roam: { type: 'boolean', short: 'l' },
+    force: { type: 'boolean', short: 'F' },
+    help: { type: 'boolean' },
+  },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const line = parseCommandLine(args, RULES);
+  if (line.flags.has('help')) {
+    writeSync(1, HELP);
+    return EXIT.done;
+  }
+  const options = wishesOf(line);
+  if (line.operands.length === 0) throw new CommandError('there is no program to run; see mosrun --help', EXIT.usage);
+  const connection = await register(options, line.flags.has('force'));
+  // The connection is still open and closes with the exec: that is how mosd knows that the program has begun.
+  const failure = become(line.operands.length);
+  if (connection !== undefined) await cancel(connection);
+  throw new CommandError(`Cannot run ${line.operands[0]}: ${failure.reason}`, failure.exitCode);
+}
+
+function wishesOf({ flags, values }: CommandLine): RunOptions {
+  const restrict = values.get('on');
+  if (restrict !== undefined && flags.has('home'))
+    throw new CommandError('options -r and -h exclude each other', EXIT.usage);
+  if (flags.has('stay') && flags.has('roam'))
+    throw new CommandError('options -L and -l exclude each other', EXIT.usage);
+  return { restrict, home: flags.has('home') || undefined, stay: flags.has('stay') || undefined };
+}
+
+/** @returns undefined if mosd cannot be reached and the user wants to run anyway */
+async function register(options: RunOptions, force: boolean): Promise<LineClient | undefined> {
+  try {
+    return await tryToRegister(options);
+  } catch (error) {
+    const failure = asCommandError(error);
+    if (!force || failure.exitCode !== EXIT.unavailable) throw failure;
+    complain(`${failure.message}; running it here`);
+    // Without the wish that cannot be fulfilled it may still be a job of this node.
+    return tryToRegister({ ...options, restrict: undefined }).catch(() => undefined);
+  }
+}
+
+async function tryToRegister(options: RunOptions): Promise<LineClient> {
+  const connection = await connect();
+  try {
+    await new CommandClient(connection).run(options);
+    return connection;
+  } catch (error) {
+    connection[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function cancel(connection: LineClient): Promise<void> {
+  // If mosd is gone there is nothing to take back.
+  await new CommandClient(connection).cancelRun().catch(() => undefined);
+}
+
+function complain(message: string): void {
+  try {
+    writeSync(2, `mosrun: ${message}\n`);
+  } catch {
+    // Standard error is closed: the exit code says it.
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    complain(messageOf(error));
+    process.exit(error instanceof CommandError ? error.exitCode : EXIT.failed);
+  },
+);
