@@ -52,7 +52,8 @@ describe('Host.run and Host.spawn', { skip }, () => {
 
   test('kill a program that takes too long', async () => {
     await assert.rejects(host.run(['sleep', '1234'], { timeoutMs: 100 }), { name: 'BedTimeoutError' });
-    const gone = async (): Promise<boolean> => !(await output(host, 'ps', '-eo', 'args')).includes('sleep 1234');
+    const commands = (): Promise<string> => output(host, 'sh', '-c', "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
+    const gone = async (): Promise<boolean> => !(await commands()).includes('sleep 1234');
     await until(gone, { what: 'end sleep', timeoutMs: 5000 });
   });
 
@@ -66,8 +67,8 @@ describe('Host.run and Host.spawn', { skip }, () => {
 
   test('end properly when the program was stopped and continued from inside', async () => {
     const stopped = host.spawn(['sh', '-c', 'kill -STOP $$; exit 5']);
-    const state = async (): Promise<string> => output(host, 'ps', '-o', 'stat=', '-p', String(stopped.pid));
-    await until(async () => (await state()).startsWith('T'), { what: 'stop', timeoutMs: 5000 });
+    const stat = (): string => readFileSync(`/proc/${stopped.outsidePid}/stat`, 'utf8');
+    await until(() => stat().includes(') T '), { what: 'stop', timeoutMs: 5000 });
     await output(host, 'kill', '-CONT', String(stopped.pid));
     assert.deepEqual(await stopped.wait(5000), { code: 5, signal: null });
   });

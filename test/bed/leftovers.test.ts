@@ -51,12 +51,12 @@ describe('a bed leaves nothing behind', { skip }, () => {
   }
 
   const complete = async (text: string): Promise<boolean> => text.includes('complete');
-  for (const signal of ['SIGKILL', 'SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGKILL', 'SIGINT'] as const) {
     test(`when its user gets ${signal}`, () => endAndCompare(signal, complete));
   }
 
   test('when its user is killed while the bed is being made', async () => {
-    for (let milliseconds = 0; milliseconds < 200; milliseconds += 40) {
+    for (let milliseconds = 0; milliseconds < 200; milliseconds += 50) {
       let begun = 0;
       await endAndCompare('SIGKILL', async (text) => {
         if (text !== '' && begun === 0) begun = performance.now();
