@@ -14,7 +14,7 @@ import { addressOf, type Port, type Switch } from './switch.ts';
 import { until } from './wait.ts';
 
 export interface RunOptions extends SpawnOptions {
-  /** default 60 s; the program is then killed */
+  /** default 60 s; the program and its children are then killed */
   timeoutMs?: number;
 }
 
@@ -67,7 +67,7 @@ export class Host {
     try {
       status = await started.wait(options.timeoutMs);
     } catch (error) {
-      if (error instanceof BedTimeoutError) started.kill('SIGKILL');
+      if (error instanceof BedTimeoutError) started.killGroup('SIGKILL');
       throw error;
     }
     const [stdout, stderr] = await Promise.all([readFile(started.stdout), readFile(started.stderr)]);

@@ -145,11 +145,12 @@ export class HostProcess {
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
     const pid = this.outsidePid;
     if (!this.running || /^exit /m.test(readIfThere(this.#status))) return;
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+    signalIfThere(pid, signal);
+  }
+
+  /** Reaches its children as well, unless they left its process group; even after its own end. */
+  killGroup(signal: NodeJS.Signals = 'SIGTERM'): void {
+    signalIfThere(-this.outsidePid, signal);
   }
 
   readStdout(): string {
@@ -176,6 +177,14 @@ function openInput(
 export function pidsOf(outside: number): number[] {
   const line = /^NSpid:\s+(.+)$/m.exec(readIfThere(`/proc/${outside}/status`));
   return line === null ? [] : line[1].split(/\s+/).map(Number);
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function stateOf(pid: number): string | undefined {
