@@ -1,0 +1,160 @@
+/** mosmigrate: moves a running process to another node or back home, started by mosrun or not. */
+import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
+import { messageOf } from '../lib/errors.ts';
+import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { formatBytes, formatMilliseconds } from '../lib/format.ts';
+import { jsonLine } from '../lib/json_lines.ts';
+import type { CommandClient } from '../wire/command_client.ts';
+import type { MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
+import { RefusedError } from '../wire/line_client.ts';
+import { asCommandError, withDaemon } from './daemon_client.ts';
+import { runCommand } from './run_command.ts';
+import { colour, ProgressLine, writeError, writeOut } from './terminal.ts';
+
+const HELP = `Usage: mosmigrate [options] PID {NODE|home}
+       mosmigrate [options] PID --release
+
+Moves the process PID of this node, with all its threads, to NODE or back home, and says how long it stood still.
+The process need not have been started by mosrun. It must be yours, unless you are root.
+
+  --release    give the memory that its stay-behind half holds back to this node; with NODE, after the move
+  --no-wait    return at once; see mosps for what became of it
+  --json       the result as one JSON object
+  --help       this text
+
+What moves and what stays is shown by mosps; the nodes by mosps --nodes.
+
+Exit codes: 0 moved, 1 not moved (the reason is said; the process goes on where it was), 2 bad usage or unknown node,
+69 no daemon or the node cannot be reached, 77 not your process.
+`;
+
+interface Wishes {
+  pid: number;
+  to: string | undefined;
+  release: boolean;
+  wait: boolean;
+  json: boolean;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const line = parseCommandLine(args, {
+    options: {
+      release: { type: 'boolean' },
+      'no-wait': { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (line.flags.has('help')) {
+    writeOut(HELP);
+    return EXIT.done;
+  }
+  const wishes = wishesOf(line);
+  try {
+    return await withDaemon((mosd) => perform(mosd, wishes));
+  } catch (error) {
+    if (!wishes.json) throw error;
+    return reportAsJson(wishes, error);
+  }
+}
+
+function wishesOf({ operands, flags }: CommandLine): Wishes {
+  const [pidText, to, ...more] = operands;
+  if (pidText === undefined) throw usage('which process, and where to? mosmigrate PID {NODE|home}');
+  if (!/^[1-9]\d{0,9}$/.test(pidText)) throw usage(`"${pidText}" is not a process id; mosmigrate PID {NODE|home}`);
+  if (to === undefined && !flags.has('release'))
+    throw usage(`where is process ${pidText} to move? mosmigrate ${pidText} {NODE|home}`);
+  if (more.length > 0) throw usage(`there is nothing to do with "${more[0]}"; mosmigrate PID {NODE|home}`);
+  if (to !== undefined && flags.has('release') && flags.has('no-wait'))
+    throw usage('--release after a move needs to wait for it: leave out --no-wait');
+  return {
+    pid: Number(pidText),
+    to,
+    release: flags.has('release'),
+    wait: !flags.has('no-wait'),
+    json: flags.has('json'),
+  };
+}
+
+async function perform(mosd: CommandClient, wishes: Wishes): Promise<number> {
+  const { pid, to, wait, json } = wishes;
+  const moved = to === undefined ? undefined : await move(mosd, { pid, to, wait });
+  const released = wishes.release ? await mosd.release(pid) : undefined;
+  if (json) {
+    writeOut(jsonLine({ ok: true, pid, started: wait ? undefined : true, ...moved, releasedBytes: released?.bytes }));
+    return EXIT.done;
+  }
+  if (moved !== undefined) writeOut(`${colour(describeMove(moved, to ?? ''), 'green')}\n`);
+  else if (to !== undefined) writeOut(`process ${pid} is on its way to ${to}; see mosps\n`);
+  if (released !== undefined) writeOut(`process ${pid}: ${formatBytes(released.bytes)} given back to this node\n`);
+  return EXIT.done;
+}
+
+async function move(
+  mosd: CommandClient,
+  request: { pid: number; to: string; wait: boolean },
+): Promise<MoveResult | undefined> {
+  const { pid, to } = request;
+  const begin = performance.now();
+  using line = new ProgressLine();
+  line.update(`process ${pid} → ${to}`);
+  const onInterrupt = (): void => {
+    line[Symbol.dispose]();
+    writeError(`mosmigrate: the move of process ${pid} goes on; see mosps\n`);
+    process.exit(128 + 2);
+  };
+  process.once('SIGINT', onInterrupt);
+  try {
+    return await mosd.migrate(request, (progress) =>
+      line.update(describeProgress(request, progress, performance.now() - begin)),
+    );
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+function describeProgress(
+  { pid, to }: { pid: number; to: string },
+  progress: MigrationProgress,
+  milliseconds: number,
+): string {
+  const { phase, bytes, total } = progress;
+  const amount = total > 0 ? ` ${bar(bytes / total)} ${formatBytes(bytes)} of ${formatBytes(total)}` : '';
+  return `process ${pid} → ${to}: ${PHASES[phase] ?? phase}${amount}, ${formatMilliseconds(milliseconds)}`;
+}
+
+const PHASES: Readonly<Record<string, string>> = {
+  connect: 'asking the node',
+  files: 'sending file pages',
+  freeze: 'stopping it',
+  pages: 'sending memory',
+  resume: 'starting it there',
+};
+const BAR_LETTERS = 20;
+
+function bar(part: number): string {
+  const full = Math.round(Math.min(Math.max(part, 0), 1) * BAR_LETTERS);
+  return `[${'#'.repeat(full)}${'.'.repeat(BAR_LETTERS - full)}]`;
+}
+
+function describeMove(result: MoveResult, to: string): string {
+  const { pid, freezeMs, bytes, totalMs, threads = 1 } = result;
+  const what = threads > 1 ? `process ${pid} (${threads} threads)` : `process ${pid}`;
+  const where = result.from === undefined ? `moved to ${result.to ?? to}` : `came home from ${result.from}`;
+  return `${what} ${where}: stood still for ${formatMilliseconds(freezeMs)}; ${formatBytes(bytes)} in ${formatMilliseconds(totalMs)}`;
+}
+
+/** Scripts that read the result want the failure in the same form. */
+function reportAsJson({ pid, to }: Wishes, error: unknown): number {
+  const failure = asCommandError(error);
+  const code = failure.cause instanceof RefusedError ? failure.cause.code : undefined;
+  writeOut(jsonLine({ ok: false, pid, to, error: { code: code ?? 'failed', message: failure.message } }));
+  writeError(`mosmigrate: ${messageOf(failure)}\n`);
+  return failure.exitCode;
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(message, EXIT.usage);
+}
+
+runCommand('mosmigrate', main);
