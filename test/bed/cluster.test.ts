@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startCluster } from './cluster.ts';
 import { whySkip } from './testing.ts';
+import { until } from './wait.ts';
 
 const skip = await whySkip();
 
@@ -45,5 +46,21 @@ describe('Cluster.killDaemon', { skip }, () => {
     cluster.startDaemon(home);
     await cluster.ready();
     assert.equal(cluster.daemonPid(home, 'engine'), engine);
+  });
+});
+
+describe('the commands', { skip }, () => {
+  test('start, list and move a program, whose CPU time is then charged to the host it is on', async () => {
+    await using cluster = await startCluster({ hosts: ['home', 'n2'] });
+    const [home, n2] = [cluster.home, cluster.host('n2')];
+    const program = cluster.mosrun(['sh', '-c', 'i=0; while [ $i -lt 2000000 ]; do i=$((i+1)); done; times; exit 3']);
+    const listed = async (): Promise<boolean> => (await cluster.mosps()).home.some(({ pid }) => pid === program.pid);
+    await until(listed, { what: 'see the program in mosps', timeoutMs: 10_000 });
+    const moved = await cluster.mosmigrate(program.pid, 'n2');
+    assert.equal(moved.code, 0, moved.stderr.toString());
+    const earlier = [home.cpuSeconds(), n2.cpuSeconds()];
+    assert.deepEqual(await program.wait(60_000), { code: 3, signal: null });
+    const [atHome, away] = [home.cpuSeconds() - earlier[0], n2.cpuSeconds() - earlier[1]];
+    assert.ok(away > 0.5 && away > 3 * atHome, `${atHome} s at home, ${away} s away`);
   });
 });
