@@ -52,7 +52,11 @@ export interface DeputyEvents {
   ended(status: TaskStatus): void;
 }
 
+let deputies = 0;
+
 export class Deputy {
+  /** Tells deputies apart whose memory came to lie at the same address. */
+  readonly serial = ++deputies;
   readonly pid: number;
   readonly stub: Stub;
   readonly link: GuestLink;

@@ -57,8 +57,9 @@ export class Doorbells implements Doze {
 
   /** Tells the thread which words to wait for, when they have changed. */
   #post(deputies: readonly Deputy[]): void {
-    const bells = deputies.slice(0, maximumBells).map((d) => d.doorbell);
-    const key = bells.join();
+    const belled = deputies.slice(0, maximumBells);
+    const bells = belled.map((d) => d.doorbell);
+    const key = belled.map((d) => d.serial).join();
     if (key === this.#posted) return;
     this.#posted = key;
     this.#board.u32[1] = bells.length;

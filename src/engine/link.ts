@@ -118,6 +118,7 @@ export class GuestLink {
   }
 
   sendJson(type: number, value: unknown, id = 0): void {
+    if (this.#closed) return; // its buffers are gone
     const bytes = Buffer.from(JSON.stringify(value));
     if (bytes.length > maximumFrame) throw new LinkClosed(this.peer, `a message of ${bytes.length} bytes is too large`);
     this.out.u8.set(bytes, frameHeader);
@@ -126,6 +127,7 @@ export class GuestLink {
 
   /** Sends the frame whose payload has been written to `out`. */
   sendFrame(type: number, length: number, id = 0): void {
+    if (this.#closed) return;
     const { out } = this;
     out.u32[0] = length;
     out.u32[1] = type;
