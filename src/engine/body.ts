@@ -2,7 +2,6 @@
  * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
  * The rules for signals and stops are in docs/internals/signals.md.
  */
-import fs from 'node:fs';
 import { close, EPOLLIN } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
@@ -116,9 +115,7 @@ export class Body {
   #receiveNotification(): void {
     if (this.#returning) return this.loop.unwatch(this.#listener);
     arena.u8.fill(0, notificationAt, notificationAt + 80);
-    const rr = kernel.call(nr.ioctl, this.#listener, NOTIF_RECV, arena.address + notificationAt);
-    if (process.env.MOSIX_TRACE) fs.writeSync(2, `recv ${rr} ${arena.u32[(notificationAt >> 2) + 2]}\n`);
-    if (rr < 0) return;
+    if (kernel.call(nr.ioctl, this.#listener, NOTIF_RECV, arena.address + notificationAt) < 0) return; // withdrawn meanwhile
     const hostTid = arena.u32[(notificationAt >> 2) + 2]!;
     const words = arena.u64.subarray(notificationAt >> 3, (notificationAt >> 3) + 10);
     const number = arena.i32[(notificationAt >> 2) + 4]!;
@@ -129,7 +126,6 @@ export class Body {
     const call: BodyCall = { notification: words[0]!, id: this.#nextId++, nr: number, args, plan: [], wire: [], large: false, started: performance.now() };
     thread.call = call;
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
-    if (process.env.MOSIX_TRACE) fs.writeSync(2, ['call', thread.tid, call.id, nameOf(number), args.map((a) => a.toString(16)).join(' ')].join(' ') + '\n');
     this.#plan(thread, call);
   }
 
@@ -189,7 +185,6 @@ export class Body {
     if (!thread) return;
     const call = thread.call!;
     const result = receiveResults(this.hostPid, call, frame);
-    if (process.env.MOSIX_TRACE) fs.writeSync(2, 'reply ' + frame.id + ' ' + result + '\n');
     const statistics = this.calls.get(nameOf(call.nr));
     if (statistics) statistics.milliseconds += performance.now() - call.started;
     if (call.then && !(result <= ERESTARTSYS && result >= -516)) call.then(result);
@@ -243,8 +238,7 @@ export class Body {
     arena.write64(responseAt + 8, value);
     arena.i32[(responseAt >> 2) + 4] = error;
     arena.u32[(responseAt >> 2) + 5] = flags;
-    const rr = kernel.call(nr.ioctl, this.#listener, NOTIF_SEND, arena.address + responseAt);
-    if (rr<0) fs.writeSync(2, `send ${rr} id ${call.notification} flags ${flags} val ${value} err ${error}\n`);
+    kernel.call(nr.ioctl, this.#listener, NOTIF_SEND, arena.address + responseAt);
   }
 
   /** Ends a blocked call by injected calls in its thread: `work` gives the result. */
