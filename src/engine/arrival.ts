@@ -17,7 +17,7 @@ import type { FileImage, Preparation, ProcessImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
-import { buildAddressSpace, createThread, dropCapabilities, finishMappings, installFilter, passDescriptors, registerThread, setLimits, setProcessState, setThreadContext } from './restore.ts';
+import { buildAddressSpace, createThread, dropCapabilities, finishMappings, installFilter, passDescriptors, registerThread, setLimits, setMemoryLimits, setProcessState, setThreadContext } from './restore.ts';
 import { guestCgroup, removeCgroup } from './cgroup.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
@@ -192,7 +192,7 @@ export class Guest {
     this.#image = image;
     using session = stub.borrow(body, BigInt('0x' + image.threads[0]!.mask));
     buildAddressSpace(stub, session, image, image.files.map((file) => this.#useFile(file)));
-    setProcessState(stub, session, image);
+    setProcessState(stub, session, image, { trapAction: true });
   }
 
   #finish(): void {
@@ -206,6 +206,7 @@ export class Guest {
       listener = installFilter(stub, session);
       for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
       dropCapabilities(stub, session);
+      setMemoryLimits(stub.pid, image.limits, layout.size);
     }
     const { loop } = this.#context;
     loop.forgetTask(main.tid);
@@ -222,7 +223,7 @@ export class Guest {
       const task = threads[i]!;
       registerThread(stub, task, thread);
       setThreadContext(task, thread);
-      body.addThread(thread.tid, task.tid);
+      body.addThread(thread.tid, task.tid).restartOf = thread.restartOf;
       this.#stopped.set(task.tid, task);
     });
     this.#state = 'ready';
@@ -242,7 +243,7 @@ export class Guest {
 
   #requestFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void {
     this.#maps.set(call.id, { thread, call, mapping });
-    this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, offset: mapping.offset, length: mapping.length }, call.id);
+    this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, shared: (mapping.flags & 3) !== 2 }, call.id);
   }
 
   #onMapped(id: number, answer: { file?: FileImage; index?: number; failed?: number; comeHome?: string; complete?: boolean }): void {
@@ -296,7 +297,7 @@ export class Guest {
     const start = performance.now();
     const frozen = await body.freeze(60_000);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
-    const own: Range[] = [{ address: stub.base, length: layout.size }, ...this.#image!.reserved];
+    const own: Range[] = [{ address: stub.base, length: layout.size }];
     const files = [...this.#files.values()];
     const space = readAddressSpace(stub.pid, {
       own, flags: true,
@@ -304,7 +305,8 @@ export class Guest {
     });
     frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
     const tasks = frozen.map(({ stop }) => (stop.event === 0 ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } } : { task: stop }));
-    const image = captureImage(stub, tasks, space);
+    const image = captureImage(stub, tasks, space, (hostTid) => body.remainingTime(hostTid));
+    image.limits = body.limits;
     image.pid = body.pid;
     image.threads.forEach((thread, i) => {
       const { tid } = frozen[i]!.thread;

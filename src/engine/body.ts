@@ -9,13 +9,13 @@ import { isProcSelf, planCall } from '../sys/marshal.ts';
 import { mappings, signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { peek, poke } from '../sys/remote_memory.ts';
-import { nameOf } from '../sys/syscalls.ts';
+import { describe, nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
 import { isLarge, receiveBulk, receiveResults, bodyMemory, sendCall, sendLargeCall, wireBuffers, type BodyCall } from './body_call.ts';
 import { BodyThread } from './body_thread.ts';
-import { signalImage } from './capture.ts';
+import { signalImage, timeoutRegister } from './capture.ts';
 import type { ProcessImage, SignalImage } from './image.ts';
 import type { Frame, GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -63,6 +63,8 @@ export class Body {
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
+  /** The program's limits; what the home node says, except where they hold here. */
+  readonly limits: [string, string][];
   readonly #events: BodyEvents;
   readonly #listener: number;
   #nextId = 1;
@@ -76,6 +78,7 @@ export class Body {
     this.loop = options.loop;
     this.#listener = options.listener;
     this.#events = options.events;
+    this.limits = options.image.limits;
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
   }
@@ -134,7 +137,7 @@ export class Body {
     this.#count(call.nr);
     switch (plan.kind) {
       case 'fault':
-        return this.finish(thread, call, -14);
+        return this.#forwardFault(thread, call);
       case 'come-home':
         return this.comeHome(thread, plan.reason);
       case 'special':
@@ -163,15 +166,37 @@ export class Body {
     call.large = isLarge(call.wire);
     thread.call = call;
     if (!call.large) {
-      if (!sendCall(this.link, this.hostPid, thread.tid, call)) this.finish(thread, call, -14);
+      if (!sendCall(this.link, this.hostPid, thread.tid, call)) this.#forwardFault(thread, call);
       return;
     }
     this.loop.start(
       async () => {
+        // cut off in the middle: the memory for it is already there, so the answer is known
         if (!(await sendLargeCall(this.link, this.hostPid, thread.tid, call))) this.finish(thread, call, -14);
       },
       (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  /** Memory that cannot be read: home decides which error comes first, by the call with an address that is never mapped. */
+  #forwardFault(thread: BodyThread, call: BodyCall): void {
+    const kinds = describe(call.nr)?.arguments ?? [];
+    const args = call.args.map((arg, i) => (kinds[i] && kinds[i].kind !== 'value' && kinds[i].kind !== 'fd' && arg !== 0n ? 1n : arg));
+    this.forward(thread, { ...call, args, plan: [], wire: [] });
+  }
+
+  /** For the way home: what is left of the wait that a thread was stopped in, milliseconds. */
+  remainingTime(hostTid: number): number | undefined {
+    const wait = this.threads.find((t) => t.hostTid === hostTid)?.wait;
+    return wait && Math.max(0, Math.ceil(wait.end - performance.now()));
+  }
+
+  /** Remembers when a wait with a time-out in a register ends. */
+  #noteWait(thread: BodyThread, call: BodyCall, result: number): void {
+    const register = timeoutRegister[call.nr];
+    const timeout = register === 'rdx' ? Number(BigInt.asIntN(32, call.args[2]!)) : Number(BigInt.asIntN(32, call.args[3]!));
+    const unfinished = result === -516 || (result === -4 && this.#returning);
+    thread.wait = register && unfinished && timeout >= 0 ? { nr: call.nr, end: call.started + timeout } : undefined;
   }
 
   /** Sends a request of another kind than a plain call; the reply carries its result. */
@@ -203,6 +228,7 @@ export class Body {
   /** Gives the program the result of a call (or lets the kernel restart it). */
   finish(thread: BodyThread, call: BodyCall, result: number): void {
     thread.call = undefined;
+    this.#noteWait(thread, call, result);
     const interrupted = result <= ERESTARTSYS && result >= -516;
     const signals = thread.signalsAfterCall.splice(0);
     const stop = interrupted || signals.length > 0 || this.#returning || this.#halted;

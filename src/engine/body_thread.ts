@@ -10,6 +10,10 @@ export class BodyThread {
   /** The id as the hosting node's engine sees it. */
   readonly hostTid: number;
   call: BodyCall | undefined;
+  /** A timed wait that was interrupted: the call, and when it ends (performance.now()). */
+  wait: { nr: number; end: number } | undefined;
+  /** The call whose restart block the home kernel holds since before the process left. */
+  restartOf = 0;
   /** The thread while it is held stopped. */
   held: StoppedTask | undefined;
   /** Signals to queue in the thread when its call has ended. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
 import { PageMap } from '../sys/pagemap.ts';
-import { commandName, descriptorTargets, mappingFlags, mappings, statFields, status, type Mapping } from '../sys/procfs.ts';
+import { commandName, descriptorTargets, mappingFlags, mappings, resourceLimits, statFields, status, type Mapping } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { peek, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -109,15 +109,25 @@ export function vdsoOf(pid: number): { digest: string; specials: { name: string;
 const PR_GET_TID_ADDRESS = 40;
 const clockAt = scratch(16);
 
-/** CPU time of a thread or process of this host in nanoseconds (clock_getcpuclockid(3)'s encoding). */
-export function cpuTimeOf(id: number, whole: boolean): number {
-  const clock = (~id << 3) | (whole ? 2 : 6);
-  if (kernel.call(nr.clock_gettime, clock, arena.address + clockAt) < 0) return 0;
+/** CPU time of a process of this host in nanoseconds (clock_getcpuclockid(3)'s encoding). */
+export function cpuTimeOfProcess(pid: number): number {
+  const CPUCLOCK_SCHED = 2;
+  if (kernel.call(nr.clock_gettime, (~pid << 3) | CPUCLOCK_SCHED, arena.address + clockAt) < 0) return 0;
   return arena.read64(clockAt) * 1e9 + arena.read64(clockAt + 8);
 }
 
+/** CPU time of a thread in nanoseconds: other processes' thread clocks cannot be read, but schedstat can (proc(5)). */
+export function cpuTimeOfThread(tid: number): number {
+  try {
+    return Number(fs.readFileSync(`/proc/${tid}/schedstat`, 'latin1').split(' ')[0]);
+  } catch {
+    const field = statFields(tid);
+    return (Number(field(14)) + Number(field(15))) * 1e7;
+  }
+}
+
 /** State of all threads and of the process; every thread is borrowed once. */
-export function captureThreads(stub: Stub, frozen: readonly FrozenTask[]): { threads: ThreadImage[]; actions: string; brk: number } {
+export function captureThreads(stub: Stub, frozen: readonly FrozenTask[], remaining: RemainingTime): { threads: ThreadImage[]; actions: string; brk: number } {
   const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
   let actions = '';
@@ -142,10 +152,10 @@ export function captureThreads(stub: Stub, frozen: readonly FrozenTask[]): { thr
       actions = bytes.toString('base64', 96, 96 + 64 * 32);
     }
     threads.push({
-      tid: task.tid, registers: encodeRegisters(prepareToResume(task, registers, rseq)), extendedState, mask: mask.toString(16),
+      tid: task.tid, registers: encodeRegisters(prepareToResume(task, registers, { rseq, remaining })), extendedState, mask: mask.toString(16),
       alternateStack: bytes.toString('base64', 0, 24), clearTid: results[1]! < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
       robustList: results[2]! < 0 ? { head: 0, length: 0 } : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
-      rseq, cpuTime: cpuTimeOf(task.tid, false),
+      rseq, cpuTime: cpuTimeOfThread(task.tid), restartOf: registers.number('rax') === -516 ? registers.syscall : 0,
     });
   });
   return { threads, actions, brk };
@@ -161,8 +171,14 @@ export function decodeRegisters(text: string): Registers {
 
 const FUTEX_WAIT = 0;
 
+/** Milliseconds left of a timed wait that a thread was stopped in, where that is known. */
+export type RemainingTime = (tid: number) => number | undefined;
+
+/** Waits whose time-out in milliseconds is a register: they can be made again for the rest of their time. */
+export const timeoutRegister: Readonly<Record<number, 'rdx' | 'r10'>> = { 7: 'rdx' /* poll */, [nr.epoll_wait]: 'r10', [nr.epoll_pwait]: 'r10' };
+
 /** Undoes an interrupted call and a half-done rseq critical section, so that the registers mean the same elsewhere. */
-function prepareToResume(task: StoppedTask, registers: Registers, rseq: ThreadImage['rseq']): Registers {
+function prepareToResume(task: StoppedTask, registers: Registers, { rseq, remaining }: { rseq: ThreadImage['rseq']; remaining: RemainingTime }): Registers {
   const out = registers.copy();
   if (rseq) abortCriticalSection(task.tid, out, rseq.pointer);
   if (out.syscall < 0) return out.set('orig_rax', -1);
@@ -173,6 +189,9 @@ function prepareToResume(task: StoppedTask, registers: Registers, rseq: ThreadIm
     const relative = (registers.number('rsi') & 127) === FUTEX_WAIT;
     return relative ? out.finishCall(EINTR) : out.repeatCall();
   }
+  const left = remaining(task.tid);
+  const timeout = timeoutRegister[out.syscall];
+  if (left !== undefined && timeout && (result === -516 || result === EINTR)) return out.repeatCall().set(timeout, left);
   if (result === -516) return out.repeatCall(nr.restart_syscall);
   if (result === -512 || result === -513 || result === -514) return out.repeatCall();
   if (result === EINTR && describe(out.syscall)?.interrupted === 'eintr') return out.repeatCall();
@@ -192,16 +211,16 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
 }
 
 /** The whole image of a frozen process. @throws StaysHome */
-export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace): ProcessImage {
+export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace, remaining: RemainingTime = () => undefined): ProcessImage {
   const { pid } = stub;
-  const { threads, actions, brk } = captureThreads(stub, frozen);
+  const { threads, actions, brk } = captureThreads(stub, frozen, remaining);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
   return {
     pid, command: commandName(pid), mappings: space.mappings, files: space.files,
     // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end
     layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
-    actions, threads, cpuTime: cpuTimeOf(pid, true), reserved: [],
+    actions, threads, cpuTime: cpuTimeOfProcess(pid), limits: resourceLimits(pid),
     signals: frozen.flatMap(({ task, pendingSignal }) => (pendingSignal ? [signalImage(task.tid, pendingSignal)] : [])),
   };
 }

@@ -19,7 +19,7 @@ import { specialNames, type FileImage, type Preparation, type ProcessImage } fro
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
-import { queueSignal } from './restore.ts';
+import { queueSignal, setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
 import { adoptAddressSpace, MappedFiles, resumeAtHome } from './take_back.ts';
 
@@ -57,6 +57,8 @@ export interface ReturnResult {
   bytes: number;
 }
 
+/** While the deputy is parked, bounce memory and large calls must find room. */
+const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
 const connectDeadline = 5000;
 const answerDeadline = 30_000;
 const chunk = 512 * 1024;
@@ -72,6 +74,7 @@ export class Departure {
   #space: AddressSpace | undefined;
   #image: ProcessImage | undefined;
   #knownFiles: FileImage[] = [];
+  readonly #limits: [string, string][];
   #state: 'leaving' | 'away' | 'returning' | 'gone' = 'leaving';
   #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
   #homecoming: { image: ProcessImage; reason: string; frozenFor: number; start: number; bytes: number; calls: [string, { count: number; milliseconds: number }][] } | undefined;
@@ -90,6 +93,7 @@ export class Departure {
     this.#identify = identifyByStat(context.node);
     this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
     this.command = commandName(pid);
+    this.#limits = resourceLimits(pid);
   }
 
   get state(): string {
@@ -134,7 +138,7 @@ export class Departure {
     const stubBase = freeStubBase(this.pid);
     const preparation: Preparation & { version: number } = {
       version: protocolVersion, pid: this.pid, uid: this.uid, command: this.command, home: this.#context.node, stubBase, files: this.#wantedFiles(space),
-      limits: resourceLimits(this.pid), monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
+      limits: this.#limits, monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
     };
     await this.#sendFiles(link, space, preparation, progress);
     return stubBase;
@@ -193,6 +197,7 @@ export class Departure {
     try {
       const main = frozen[0]!.task;
       stub = Stub.install(main, this.pid, { base: options.stubBase });
+      setMemoryLimits(this.pid, noLimits);
       {
         using session = stub.borrow(main);
         stub.mapBounce(session);
@@ -229,7 +234,7 @@ export class Departure {
     if (news.length || this.#mapsMore(space)) await this.#sendFiles(link, space, { version: protocolVersion, files: more } as unknown as Preparation, progress);
     this.#space = space;
     const image = captureImage(stub, frozen, space);
-    image.reserved = [stub.bounceRange];
+    image.limits = this.#limits;
     this.#image = image;
     return image;
   }
@@ -248,6 +253,7 @@ export class Departure {
   #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
     try {
       const main = frozen[0]!.task;
+      setMemoryLimits(this.pid, this.#limits);
       if (stub) {
         const signals = this.#image?.signals ?? [];
         if (signals.length) {
@@ -334,7 +340,7 @@ export class Departure {
     }
   }
 
-  #onMapFile(id: number, wish: { fd: number; want?: Range[]; file?: FileImage; index?: number }): void {
+  #onMapFile(id: number, wish: { fd: number; shared?: boolean; want?: Range[]; file?: FileImage; index?: number }): void {
     const link = this.#link!;
     if (wish.want && wish.file) {
       const { want, file } = wish;
@@ -353,6 +359,7 @@ export class Departure {
     try {
       const stat = fs.statSync(path, { bigint: true });
       if (!stat.isFile()) return link.sendJson(frameType.mapped, { comeHome: 'it maps something that is not a regular file' }, id);
+      if (wish.shared && !openedReadOnly(this.pid, wish.fd)) return link.sendJson(frameType.mapped, { comeHome: 'it maps a writable file shared' }, id);
       const copy = descriptorOf(this.pid, wish.fd);
       if (copy < 0) return link.sendJson(frameType.mapped, { failed: EBADF }, id);
       kernel.call(nr.close, copy);
@@ -403,6 +410,7 @@ export class Departure {
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
       this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
       resumeUntouched(deputy, this.#image!);
+      setMemoryLimits(this.pid, this.#limits);
       return this.#close('home');
     }
     this.#context.log('process.lost', { pid: this.pid, node: this.peer.name, reason: error.message });
@@ -441,6 +449,7 @@ export class Departure {
   #onHome(deputy: Deputy): void {
     const home = this.#homecoming!;
     resumeAtHome(deputy.stub, this.#tasks, home.image);
+    setMemoryLimits(this.pid, home.image.limits);
     const freezeMs = performance.now() - home.start + home.frozenFor;
     const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
     this.#context.log('process.home', { ...result, reason: home.reason });
@@ -460,6 +469,12 @@ export class Departure {
     this.#context.loop.start(() => link.drained().catch(() => {}).then(() => link.close()), () => {});
     this.#context.finished(this, how);
   }
+}
+
+/** fdinfo gives the flags in octal; O_ACCMODE is 3. */
+function openedReadOnly(pid: number, fd: number): boolean {
+  const flags = /^flags:\s*([0-7]+)/m.exec(fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1] ?? '1';
+  return (parseInt(flags, 8) & 3) === 0;
 }
 
 /** Home's place for the stub, chosen while the process still runs; installing it there may fail if it maps it meanwhile. */

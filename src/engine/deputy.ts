@@ -162,7 +162,10 @@ export class Deputy {
       request = { id: frame.id, wire, offsets, large };
     } else {
       const offsets = this.#placeBuffers(thread, wire, frame);
-      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]!)));
+      wire.buffers.forEach((buffer, i) => {
+        if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, wire, buffer, offsets[i]!, 'there');
+        else args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]!);
+      });
       request = { id: frame.id, wire, offsets, large: undefined };
     }
     this.served++;
@@ -187,6 +190,14 @@ export class Deputy {
       from += padded(buffer.length);
       return at;
     });
+  }
+
+  /** Copies between the slot's bounce memory and the deputy's own memory at the argument's address. */
+  #copyInPlace(thread: DeputyThread, wire: WireRequest, buffer: WireRequest['buffers'][number], offset: number, way: 'there' | 'back'): void {
+    const local = this.stub.memory.address + this.stub.bounceOffset(thread.slot) + offset;
+    const address = Number(wire.args[buffer.argument]!);
+    if (way === 'there') writeFrom(this.pid, address, buffer.length, local);
+    else readInto(this.pid, address, buffer.length, local);
   }
 
   /** A large transfer is announced: memory for it is mapped in the deputy for this one call. */
@@ -247,6 +258,7 @@ export class Deputy {
     request.wire.buffers.forEach((buffer, i) => {
       const bytes = validBytes(buffer, result);
       if (bytes === 0) return;
+      if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, request.wire, buffer, request.offsets[i]!, 'back');
       const from = base + request.offsets[i]!;
       out.u8.set(this.stub.memory.u8.subarray(from, from + bytes), at);
       at += padded(bytes);

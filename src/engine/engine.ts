@@ -228,7 +228,7 @@ function serve(engine: Engine, socketPath: string): void {
   const server = net.createServer((socket) => {
     const reader = new JsonLineReader();
     socket.on('error', () => socket.destroy());
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       let lines: unknown[];
       try {
         lines = [...reader.feed(chunk)];

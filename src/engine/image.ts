@@ -40,6 +40,8 @@ export interface ThreadImage {
   rseq: RseqConfiguration | undefined;
   /** CPU time used so far, nanoseconds. */
   cpuTime: number;
+  /** The call whose restart block lies in the home kernel; 0 when there is none. */
+  restartOf: number;
 }
 
 /** A signal on its way: for one thread, or (tid 0) for the process. */
@@ -61,8 +63,7 @@ export interface ProcessImage {
   actions: string;
   threads: ThreadImage[];
   cpuTime: number;
-  /** Places that the deputy's bounce memory occupies: no mapping of the body's may come there. */
-  reserved: Range[];
+  limits: [string, string][];
   /** Signals that were about to be delivered when the threads stopped. */
   signals: SignalImage[];
 }

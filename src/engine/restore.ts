@@ -55,7 +55,6 @@ export function buildAddressSpace(stub: Stub, session: Injection, image: Process
     const protection = span.shared ? PROT_READ : readWrite;
     return [nr.mmap, span.start, span.end - span.start, protection, MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE), descriptors[span.file]!, span.offset];
   });
-  layoutCalls.push(...image.reserved.map((r): InjectedCall => mapAnonymous(r.address, r.length, 0, MAP_NORESERVE)));
   session.must('map the body', layoutCalls);
   session.must('close what was passed', [[nr.close_range, 0, 0xffffffff, 0]]);
 }
@@ -115,22 +114,43 @@ const PR_SET_MM_MAP = 14;
 const PR_SET_NO_NEW_PRIVS = 38;
 const limitsAt = scratch(16);
 
-/** Resource limits must hold before pages arrive: a large stack dies under a small limit. */
+/** Most resource limits must hold before pages arrive: a large stack dies under a small limit. */
 export function setLimits(pid: number, limits: readonly [string, string][]): void {
-  const RLIMIT_CPU = 0;
-  const RLIMIT_NPROC = 6;
-  const RLIMIT_NOFILE = 7;
   limits.forEach(([soft, hard], resource) => {
-    // CPU time is counted from home; processes and files are not the body's own.
-    if (resource === RLIMIT_CPU || resource === RLIMIT_NPROC || resource === RLIMIT_NOFILE) return;
-    arena.u64[limitsAt >> 3] = BigInt(soft);
-    arena.u64[(limitsAt >> 3) + 1] = BigInt(hard);
-    kernel.call(nr.prlimit64, pid, resource, arena.address + limitsAt, 0);
+    if (resource !== RLIMIT_AS && resource !== RLIMIT_DATA) setLimit(pid, resource, [BigInt(soft), BigInt(hard)]);
   });
 }
 
+/** Limits on memory hold from when the memory is in place: while it is built, all of it is writable. */
+export function setMemoryLimits(pid: number, limits: readonly [string, string][], extra = 0): void {
+  for (const resource of [RLIMIT_AS, RLIMIT_DATA]) {
+    const [soft, hard] = limits[resource]!;
+    setLimit(pid, resource, [withExtra(BigInt(soft), resource, extra), withExtra(BigInt(hard), resource, extra)]);
+  }
+}
+
+/** The stub's own pages must not count against the program. */
+function withExtra(limit: bigint, resource: number, extra: number): bigint {
+  return resource === RLIMIT_AS && limit !== unlimited ? limit + BigInt(extra) : limit;
+}
+
+export function setLimit(pid: number, resource: number, [soft, hard]: readonly [bigint, bigint]): void {
+  // CPU time is counted from home; processes and files are not the body's own.
+  if (resource === RLIMIT_CPU || resource === RLIMIT_NPROC || resource === RLIMIT_NOFILE) return;
+  arena.u64[limitsAt >> 3] = soft;
+  arena.u64[(limitsAt >> 3) + 1] = hard;
+  kernel.call(nr.prlimit64, pid, resource, arena.address + limitsAt, 0);
+}
+
+const RLIMIT_CPU = 0;
+export const RLIMIT_DATA = 2;
+const RLIMIT_NPROC = 6;
+const RLIMIT_NOFILE = 7;
+export const RLIMIT_AS = 9;
+const unlimited = 2n ** 64n - 1n;
+
 /** Name, memory layout and signal actions. */
-export function setProcessState(stub: Stub, session: Injection, image: ProcessImage): void {
+export function setProcessState(stub: Stub, session: Injection, image: ProcessImage, options: { trapAction: boolean }): void {
   const { memory } = stub;
   const at = stub.scratchAddress(0);
   memory.u8.fill(0, layout.scratch, layout.scratch + 256);
@@ -140,7 +160,11 @@ export function setProcessState(stub: Stub, session: Injection, image: ProcessIm
   setActionTable(stub, image.actions);
   const calls: InjectedCall[] = [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0], [nr.prctl, PR_SET_NAME, at + 128]];
   session.must('set the memory layout', calls);
-  session.must('set the signal actions', actionCalls(at + 256));
+  const calls2 = actionCalls(at + 256);
+  // A body needs no escape: it ends with its engine. SIG_IGN would be reset by our breakpoints and stays in the stub.
+  const trap = layout.scratch + 256 + 32 * (SIGTRAP - 1);
+  if (options.trapAction && memory.u64[trap / 8] !== 1n) calls2.push([nr.rt_sigaction, SIGTRAP, at + 256 + 32 * (SIGTRAP - 1), 0, 8]);
+  session.must('set the signal actions', calls2);
 }
 
 /** Puts 64 actions at scratch + 256; the program's SIGTRAP action waits in the stub until the stub goes. */

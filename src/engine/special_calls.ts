@@ -1,17 +1,21 @@
 /** Calls of a body that are neither plainly local nor plainly forwarded. */
+import { bodyMemory, wireBuffers, type BodyCall } from './body_call.ts';
+import { planForwarded, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import { filled } from '../wire/call_messages.ts';
 import { frameType } from '../wire/frames.ts';
 import type { Body } from './body.ts';
-import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
-import { cpuTimeOf } from './capture.ts';
+import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
+import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
 
 type Special = (body: Body, thread: BodyThread, call: BodyCall) => void;
 
 const SIGTRAP = 5;
+const POLL = 7;
 /** Signals whose action the home kernel acts on by itself (children, job control). */
 const mirroredActions: ReadonlySet<number> = new Set([17, 21, 22]);
 
@@ -25,7 +29,37 @@ const specials: Readonly<Record<string, Special>> = {
   kill: plainForward,
   tkill: plainForward,
   tgkill: plainForward,
-  restart_syscall: plainForward,
+  rt_sigqueueinfo: plainForward,
+  rt_tgsigqueueinfo: plainForward,
+  restart_syscall: restart,
+  prlimit64: limits,
+  setrlimit: limits,
+  getrusage: (body, thread, call) => {
+    const who = Number(BigInt.asIntN(32, call.args[0]!));
+    const used = who === 0 ? cpuTimeOfProcess(body.hostPid) : who === 1 ? cpuTimeOfThread(thread.hostTid) : 0;
+    forwardThen(body, thread, call, (result) => {
+      if (result === 0) addTime(body, Number(call.args[1]!), used);
+      return result;
+    });
+  },
+  times: (body, thread, call) => {
+    const ticks = BigInt(Math.round(cpuTimeOfProcess(body.hostPid) / 1e7));
+    forwardThen(body, thread, call, (result) => {
+      const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]!), 8));
+      if (call.args[0] !== 0n && bytes.length === 8) {
+        bytes.writeBigInt64LE(bytes.readBigInt64LE() + ticks);
+        body.write(Number(call.args[0]!), bytes);
+      }
+      return result;
+    });
+  },
+  prctl: (body, thread, call) => {
+    const PR_SET_NAME = 15;
+    if (call.args[0] !== BigInt(PR_SET_NAME)) return body.comeHome(thread, `prctl option ${call.args[0]}`);
+    // Both halves carry the name: tools at home see the deputy.
+    const plan: BufferPlan[] = [{ argument: 1, address: Number(call.args[1]!), length: 16, direction: 'in', filled: 'whole', unit: 1 }];
+    body.forward(thread, { ...call, plan, wire: wireBuffers(plan), then: () => body.letThrough(thread, thread.call!) });
+  },
   rt_sigaction: (body, thread, call) => {
     const signal = Number(call.args[0]! & 0xffffffffn);
     const action = Number(call.args[1]!);
@@ -50,14 +84,74 @@ const specials: Readonly<Record<string, Special>> = {
   clock_gettime: (body, thread, call) => {
     const clock = Number(BigInt.asIntN(32, call.args[0]!));
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
-    const nanoseconds = clock === 2 ? body.cpuBase + cpuTimeOf(body.hostPid, true) : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOf(thread.hostTid, false);
+    const nanoseconds = clock === 2 ? body.cpuBase + cpuTimeOfProcess(body.hostPid) : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOfThread(thread.hostTid);
     body.finish(thread, call, writeTimespec(body, Number(call.args[1]!), nanoseconds));
   },
 };
 
-/** Calls that are special only for some of their arguments, which marshalling has looked at: made at home as they are. */
+/** Made at home as the table describes them. */
 function plainForward(body: Body, thread: BodyThread, call: BodyCall): void {
-  body.forward(thread, call);
+  forwardThen(body, thread, call, (result) => result);
+}
+
+/** Makes the call at home, then changes the result before the program sees it. */
+function forwardThen(body: Body, thread: BodyThread, call: BodyCall, after: (result: number) => number): void {
+  const plan = planForwarded(call.nr, call.args, bodyMemory(body.hostPid));
+  if (plan.kind === 'fault') return body.finish(thread, call, -14);
+  if (plan.kind !== 'forward') return body.comeHome(thread, nameOf(call.nr));
+  const forwarded: BodyCall = { ...call, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) };
+  forwarded.then = (result) => body.finish(thread, forwarded, after(result));
+  body.forward(thread, forwarded);
+}
+
+/** Adds CPU time to the struct timeval at an address (ru_utime is the first field of struct rusage). */
+function addTime(body: Body, address: number, nanoseconds: number): void {
+  const bytes = Buffer.from(peek(body.hostPid, address, 16));
+  if (bytes.length < 16) return;
+  const microseconds = bytes.readBigInt64LE(0) * 1_000_000n + bytes.readBigInt64LE(8) + BigInt(Math.round(nanoseconds / 1000));
+  bytes.writeBigInt64LE(microseconds / 1_000_000n, 0);
+  bytes.writeBigInt64LE(microseconds % 1_000_000n, 8);
+  body.write(address, bytes);
+}
+
+/** The call goes on whose rest the home kernel holds; its arguments are still in the registers. */
+function restart(body: Body, thread: BodyThread, call: BodyCall): void {
+  const { wait, restartOf } = thread;
+  if (wait) {
+    const args = [...call.args];
+    args[wait.nr === POLL ? 2 : 3] = BigInt(Math.max(0, Math.ceil(wait.end - performance.now())));
+    const plan = planForwarded(wait.nr, args, bodyMemory(body.hostPid));
+    if (plan.kind === 'forward') return body.forward(thread, { ...call, nr: plan.nr, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) });
+  }
+  if (restartOf !== POLL) return body.forward(thread, call);
+  // The restart block points to the deputy's own memory: the descriptors lie there, at the same address.
+  const plan: BufferPlan[] = [{ argument: 0, address: Number(call.args[0]!), length: Number(call.args[1]!) * 8, direction: 'inout', filled: 'whole', unit: 1 }];
+  const wire = wireBuffers(plan).map((buffer) => ({ ...buffer, filled: filled.inPlace }));
+  body.forward(thread, { ...call, plan, wire });
+}
+
+/** Limits that hold where the body is are set in both places; a limit on address space does not count our own pages. */
+function limits(body: Body, thread: BodyThread, call: BodyCall): void {
+  const old = nameOf(call.nr) === 'setrlimit';
+  const [target, resource, next, previous] = old ? [0, Number(call.args[0]!), call.args[1]!, 0n] : [Number(BigInt.asIntN(32, call.args[0]!)), Number(call.args[1]!), call.args[2]!, call.args[3]!];
+  if (target !== 0 && target !== body.pid) return plainForward(body, thread, call);
+  const wanted = next === 0n ? undefined : Buffer.from(peek(body.hostPid, Number(next), 16));
+  const before = body.limits[resource];
+  forwardThen(body, thread, call, (result) => {
+    if (result !== 0 || !before) return result;
+    if (previous !== 0n && (resource === RLIMIT_AS || resource === RLIMIT_DATA)) {
+      const bytes = Buffer.alloc(16);
+      bytes.writeBigUInt64LE(BigInt(before[0]), 0);
+      bytes.writeBigUInt64LE(BigInt(before[1]), 8);
+      if (!body.write(Number(previous), bytes)) return -14;
+    }
+    if (wanted?.length === 16) {
+      body.limits[resource] = [String(wanted.readBigUInt64LE(0)), String(wanted.readBigUInt64LE(8))];
+      if (resource === RLIMIT_AS || resource === RLIMIT_DATA) setMemoryLimits(body.hostPid, body.limits, layout.size);
+      else setLimit(body.hostPid, resource, [wanted.readBigUInt64LE(0), wanted.readBigUInt64LE(8)]);
+    }
+    return result;
+  });
 }
 
 export function specialCall(body: Body, thread: BodyThread, call: BodyCall, name: string): void {
@@ -114,14 +208,16 @@ function newThread(body: Body, thread: BodyThread, call: BodyCall, request: Clon
   });
 }
 
-const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
 const MAP_TYPE = 15;
 const MAP_ANONYMOUS = 0x20;
 
 /** A private mapping of a file: its content comes from home (or from the cache here) and is mapped like any other. */
 function mapFile(body: Body, thread: BodyThread, call: BodyCall): void {
   const [address, length, protection, flags, fd, offset] = call.args.map(Number) as [number, number, number, number, number, number];
-  if (flags & MAP_ANONYMOUS || (flags & MAP_TYPE) === MAP_SHARED || (flags & MAP_TYPE) === 3) return body.comeHome(thread, 'it maps memory shared');
+  const PROT_WRITE = 2;
+  const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
+  if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE)) return body.comeHome(thread, 'it maps memory shared');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
 }
 

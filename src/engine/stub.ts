@@ -180,6 +180,12 @@ export class Stub {
     this.bounce = copy! + 0x1000;
   }
 
+  /** The bounce memory goes: its place may be needed for what the body brings. */
+  unmapBounce(session: Injection): void {
+    if (this.bounce) session.must('unmap bounce memory', [[nr.munmap, this.bounceRange.address, this.bounceRange.length]]);
+    this.bounce = 0;
+  }
+
   /** What the bounce mapping occupies in the process. */
   get bounceRange(): { address: number; length: number } {
     return { address: this.bounce - 0x1000, length: bounceSize + 0x1000 };

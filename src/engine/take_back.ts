@@ -94,7 +94,11 @@ function makeMapping(image: ProcessImage, w: MappingImage, present: readonly Map
 
 /** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
 export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: { files: MappedFiles; identify: IdentifyFile }): void {
-  const own: Range[] = [{ address: stub.base, length: layout.size }, stub.bounceRange];
+  const own: Range[] = [{ address: stub.base, length: layout.size }];
+  {
+    using session = stub.borrow(main);
+    stub.unmapBounce(session);
+  }
   const old = readAddressSpace(stub.pid, { identify: known.identify, own, flags: true });
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.files.descriptor(file.identity));
@@ -111,7 +115,7 @@ export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: P
   {
     using session = stub.borrow(main);
     finishMappings(session, image);
-    setProcessState(stub, session, image);
+    setProcessState(stub, session, image, { trapAction: false });
   }
   const byTid = new Map(tasks.map((task) => [task.tid, task]));
   for (const thread of image.threads) {
