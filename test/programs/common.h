@@ -127,13 +127,11 @@ SHARED void ready(void)
     run_started = now_ns();
 }
 
-SHARED long milliseconds_left(void)
-{
-    return (run_started + (int64_t)(run_seconds * SECOND) - now_ns()) / MILLISECOND;
-}
+SHARED int64_t nanoseconds_left(void) { return run_started + (int64_t)(run_seconds * SECOND) - now_ns(); }
+SHARED long milliseconds_left(void) { return nanoseconds_left() / MILLISECOND; }
 
 /* True until the time is over; at least three rounds. */
-SHARED bool working(void) { return run_rounds++ < 3 || milliseconds_left() > 0; }
+SHARED bool working(void) { return run_rounds++ < 3 || nanoseconds_left() > 0; }
 
 /* The last line; `return finish("...")` from main. */
 SHARED int finish(const char *result)

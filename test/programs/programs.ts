@@ -213,6 +213,7 @@ const files: readonly Program[] = [
   program('pipe-self'),
   program('pipe-blocked', { sleeps: true }),
   program('stdin-lines', {
+    args: ['7'],
     stimuli: [
       ...[0.05, 0.15, 0.3, 0.45, 0.55, 0.7, 0.9].map((at, i) => ({ at, input: `${i + 1}\n` })),
       { at: 1, endInput: true },

@@ -27,7 +27,8 @@ int main(int argc, char **argv)
             check(errno == EINTR, "nanosleep");
             check(handled > before, "nanosleep said EINTR and no handler ran");
             before = handled;
-            check(left.tv_sec == 0 && left.tv_nsec < 200 * MILLISECOND, "what is left of the sleep");
+            /* The kernel counts to the end of the timer's slack. */
+            check(left.tv_sec == 0 && left.tv_nsec <= 201 * MILLISECOND, "what is left of the sleep: %ld ns", left.tv_nsec);
         }
         /* Each interruption may add a little. */
         check_duration(began, 200, "nanosleep in parts");
