@@ -159,7 +159,6 @@ export class Guest {
       for (const pid of berth.processes) this.#context.loop.onTask(pid, () => {});
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
       if (vdsoOf(berth.body.tid).digest !== p.vdso.digest) throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
-      setLimits(berth.body.tid, p.limits);
     }
     const missing = p.files.map(({ file, ranges }) => this.#useFile(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing });
@@ -190,6 +189,7 @@ export class Guest {
     const { stub, body } = this.#berth!;
     this.#state = 'arriving';
     this.#image = image;
+    setLimits(stub.pid, image.limits);
     using session = stub.borrow(body, BigInt('0x' + image.threads[0]!.mask));
     buildAddressSpace(stub, session, image, image.files.map((file) => this.#useFile(file)));
     setProcessState(stub, session, image, { trapAction: true });

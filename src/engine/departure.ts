@@ -59,6 +59,10 @@ export interface ReturnResult {
 
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
+/** The steps of a migration before it is decided, in their order. */
+export const migrationSteps = ['connected', 'prepared', 'frozen', 'captured', 'image-sent', 'pages-sent', 'ready'] as const;
+export type MigrationStep = (typeof migrationSteps)[number];
+const holdMilliseconds = 3000;
 const connectDeadline = 5000;
 const answerDeadline = 30_000;
 const chunk = 512 * 1024;
@@ -74,7 +78,8 @@ export class Departure {
   #space: AddressSpace | undefined;
   #image: ProcessImage | undefined;
   #knownFiles: FileImage[] = [];
-  readonly #limits: [string, string][];
+  /** The program's own limits, as they were when it was frozen. */
+  #limits: [string, string][] = [];
   #state: 'leaving' | 'away' | 'returning' | 'gone' = 'leaving';
   #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
   #homecoming: { image: ProcessImage; reason: string; frozenFor: number; start: number; bytes: number; calls: [string, { count: number; milliseconds: number }][] } | undefined;
@@ -93,7 +98,7 @@ export class Departure {
     this.#identify = identifyByStat(context.node);
     this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
     this.command = commandName(pid);
-    this.#limits = resourceLimits(pid);
+
   }
 
   get state(): string {
@@ -120,7 +125,9 @@ export class Departure {
     this.#link = link;
     try {
       await link.authenticate(new Handshake({ role: 'client', purpose: 'guest', name: node, key }), connectDeadline);
+      await this.#step('connected');
       const stubBase = await this.#prepare(link, progress);
+      await this.#step('prepared');
       return await this.#freezeAndGo(link, { stubBase, start, progress });
     } catch (error) {
       if (this.#state === 'leaving') {
@@ -133,12 +140,23 @@ export class Departure {
     }
   }
 
+  /**
+   * A step of the migration has been done. With `MOSIX_HOLD_AT=step` in the engine's environment the migration waits
+   * here for a while (and says so in the log): that is how a test breaks it at each step.
+   */
+  async #step(name: MigrationStep): Promise<void> {
+    if (process.env['MOSIX_HOLD_AT'] !== name) return;
+    this.#context.log('process.held', { pid: this.pid, step: name });
+    await this.#context.loop.sleep(holdMilliseconds);
+    if (this.#link?.closed) throw this.#link.closed;
+  }
+
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
     const stubBase = freeStubBase(this.pid);
     const preparation: Preparation & { version: number } = {
       version: protocolVersion, pid: this.pid, uid: this.uid, command: this.command, home: this.#context.node, stubBase, files: this.#wantedFiles(space),
-      limits: this.#limits, monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
+      monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
     };
     await this.#sendFiles(link, space, preparation, progress);
     return stubBase;
@@ -195,7 +213,9 @@ export class Departure {
     let stub: Stub | undefined;
     let sent = 0;
     try {
+      await this.#step('frozen');
       const main = frozen[0]!.task;
+      this.#limits = resourceLimits(this.pid);
       stub = Stub.install(main, this.pid, { base: options.stubBase });
       setMemoryLimits(this.pid, noLimits);
       {
@@ -203,14 +223,18 @@ export class Departure {
         stub.mapBounce(session);
       }
       const image = await this.#capture(link, stub, frozen, options.progress);
+      await this.#step('captured');
       link.sendJson(frameType.image, image);
+      await this.#step('image-sent');
       const ranges = contentRanges(this.pid, image.mappings);
       const total = ranges.reduce((sum, r) => sum + r.length, 0);
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});
       sent = await sendPages(link, this.pid, ranges, (bytes) => options.progress('pages', bytes, total));
+      await this.#step('pages-sent');
       const { type, text } = await ready;
+      await this.#step('ready');
       if (type === frameType.abort) throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${(JSON.parse(text) as { reason: string }).reason}`);
       assertAlive(frozen);
     } catch (error) {
@@ -253,7 +277,7 @@ export class Departure {
   #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
     try {
       const main = frozen[0]!.task;
-      setMemoryLimits(this.pid, this.#limits);
+      if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
       if (stub) {
         const signals = this.#image?.signals ?? [];
         if (signals.length) {

@@ -76,7 +76,6 @@ export interface Preparation {
   home: string;
   stubBase: number;
   files: { file: FileImage; ranges: Range[] }[];
-  limits: [string, string][];
   /** Home's clocks, nanoseconds, read when this was sent. */
   monotonic: string;
   boottime: string;
