@@ -5,13 +5,13 @@ import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { suggestion } from '../lib/suggest.ts';
 import type { MosdHello, MosdList, NodeRow, RunOptions } from '../wire/command_protocol.ts';
-import type { GuestAddress, MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
+import type { GuestAddress, MigrationProgress, MoveResult, ProcessRow } from '../wire/engine_protocol.ts';
 import { LineClientError, RefusedError } from '../wire/line_client.ts';
 import { pause } from './backoff.ts';
 import type { Caller, Handler } from './command_server.ts';
 import type { EngineLink } from './engine_link.ts';
 import type { Job, Jobs } from './jobs.ts';
-import { processFor } from './local_process.ts';
+import { findProcess, processFor } from './local_process.ts';
 import type { Log } from './log.ts';
 import type { PeerLink } from './peer_link.ts';
 
@@ -95,7 +95,8 @@ export class Commands {
     const { config, engine, jobs } = this.#options;
     const list = await engine.engine.list();
     const elsewhere = new Set([...list.away, ...list.returned].map(({ pid }) => pid));
-    return { node: config.name, ...list, home: jobs.rows(config.name).filter(({ pid }) => !elsewhere.has(pid)) };
+    const home = jobs.rows(config.name).filter(({ pid }) => !elsewhere.has(pid));
+    return { node: config.name, ...list, returned: list.returned.map(asItIsNow), home };
   }
 
   async #run(caller: Caller, options: RunOptions): Promise<{ node: string }> {
@@ -165,9 +166,13 @@ export class Commands {
     return target === undefined ? engine.home(pid, onProgress) : engine.migrate({ pid, to: target }, onProgress);
   }
 
-  /** mosd cannot be moved by itself. */
+  /** What moves the others cannot be moved. */
   #checkMovable(pid: number, what: string): void {
-    if (pid === process.pid) throw new RefusedError('stays-home', `Cannot ${what}: it is mosd itself`);
+    const own = new Map([
+      [process.pid, 'mosd'],
+      [this.#options.engine.pid ?? 0, 'the engine'],
+    ]).get(pid);
+    if (own !== undefined) throw new RefusedError('stays-home', `Cannot ${what}: it is ${own} of this node`);
   }
 
   #processFor(caller: Caller, request: unknown, verb: string): { pid: number } {
@@ -213,6 +218,12 @@ export class Commands {
     if (engine.down === undefined) await engine.engine.shutdown();
     setImmediate(stop);
   }
+}
+
+/** The engine remembers why a process came home; what it is like since then the kernel knows. */
+function asItIsNow(row: ProcessRow): ProcessRow {
+  const { threads, memoryBytes } = findProcess(row.pid) ?? row;
+  return { ...row, threads, memoryBytes };
 }
 
 function unreachable(name: string, why: string): RefusedError {

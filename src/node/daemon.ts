@@ -11,7 +11,7 @@ import { EngineLink } from './engine_link.ts';
 import { lockInstance } from './instance_lock.ts';
 import { Jobs } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
-import { PeerLink, type LinkTimes } from './peer_link.ts';
+import { LINK_TIMES, PeerLink, type LinkTimes } from './peer_link.ts';
 import { PeerListener } from './peer_listener.ts';
 
 export interface DaemonOptions {
@@ -30,10 +30,11 @@ export class Daemon {
   readonly #peers: PeerLink[];
   readonly #listener: PeerListener;
   readonly #server: CommandServer;
+  #lock: Disposable | undefined;
 
   /** @throws ConfigError */
   constructor(options: DaemonOptions) {
-    const { configFile, linkTimes } = options;
+    const { configFile, linkTimes = LINK_TIMES } = options;
     const config = loadConfig(configFile);
     const key = loadKey(config.keyFile);
     const log = options.log ?? createLog(config.name);
@@ -41,8 +42,12 @@ export class Daemon {
     this.#log = log;
     this.#engine = new EngineLink({ config, configFile, log });
     this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes }));
-    this.#listener = new PeerListener(config, key, log, (name) => {
-      this.#peers.find(({ peer }) => peer.name === name)?.wake();
+    this.#listener = new PeerListener({
+      config,
+      key,
+      log,
+      handshakeMs: linkTimes.connectMs,
+      onPeer: (name) => this.#peers.find(({ peer }) => peer.name === name)?.wake(),
     });
     const stop = (): void => {
       this.stop();
@@ -63,7 +68,7 @@ export class Daemon {
   /** Settles when commands are answered. */
   async start(): Promise<void> {
     makeRunDirectory(this.config.runDir);
-    lockInstance(join(this.config.runDir, 'mosd.pid'));
+    this.#lock = lockInstance(join(this.config.runDir, 'mosd.pid'));
     await this.#listener.listen();
     void this.#engine.run();
     // Whoever waits for mosd to answer wants to use it: the socket comes last.
@@ -79,6 +84,7 @@ export class Daemon {
     this.#listener.stop();
     for (const peer of this.#peers) peer.stop();
     this.#engine.stop();
+    this.#lock?.[Symbol.dispose]();
     this.#log('stop', { pid: process.pid });
   }
 }

@@ -42,6 +42,7 @@ export class EngineLink {
   readonly #tried = Promise.withResolvers<void>();
   #client: EngineClient | undefined;
   #connection: LineClient | undefined;
+  #pid: number | undefined;
   #why = 'it is being started';
 
   constructor(options: EngineLinkOptions) {
@@ -57,6 +58,11 @@ export class EngineLink {
   /** Why the engine does not answer; undefined while it does. */
   get down(): string | undefined {
     return this.#client === undefined ? this.#why : undefined;
+  }
+
+  /** The engine's process; undefined while it does not answer. */
+  get pid(): number | undefined {
+    return this.#client === undefined ? undefined : this.#pid;
   }
 
   /** The engine. @throws RefusedError if it does not answer */
@@ -96,6 +102,7 @@ export class EngineLink {
       throw new EngineError(`the engine at ${this.#socket} belongs to node "${hello.node}", not to "${name}"`);
     this.#connection = connection;
     this.#client = engine;
+    this.#pid = hello.pid;
     this.#backoff.reset();
     this.#options.log('engine.up', { pid: hello.pid, version: hello.version });
     this.#tried.resolve();

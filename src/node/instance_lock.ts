@@ -16,10 +16,10 @@ export class AlreadyRunningError extends Error {
 }
 
 /**
- * Takes the lock for as long as this process lives and writes its pid.
+ * Takes the lock and writes this process's pid; it is held until it is disposed of or this process ends.
  * @throws AlreadyRunningError
  */
-export function lockInstance(file: string): void {
+export function lockInstance(file: string): Disposable {
   const fd = openSync(file, 'a+', 0o644);
   const result = kernel.call(numberOn('flock', nativeArchitecture) ?? -1, fd, LOCK_EX | LOCK_NB);
   if (result < 0) {
@@ -28,4 +28,5 @@ export function lockInstance(file: string): void {
   }
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`);
+  return { [Symbol.dispose]: () => closeSync(fd) };
 }

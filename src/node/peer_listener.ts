@@ -17,31 +17,32 @@ import { limitLog, type Log } from './log.ts';
 const MAX_UNPROVEN = 64;
 /** Links of one peer: its old one may still be dying when it dials anew. */
 const MAX_LINKS_OF_PEER = 4;
-/** Milliseconds for the whole handshake, which takes one on a good network. */
-const HANDSHAKE_MS = 3_000;
 /** Milliseconds without a ping after which a link is forgotten: some pings of any peer's LINK_TIMES. */
 const SILENCE_MS = 15_000;
 /** Bytes waiting for a peer that does not read: more than any number of pongs needs. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 const REFUSALS_LOGGED_PER_MINUTE = 30;
 
+export interface PeerListenerOptions {
+  config: NodeConfig;
+  key: Uint8Array;
+  log: Log;
+  /** Milliseconds for the whole handshake, which takes one on a good network. */
+  handshakeMs: number;
+  /** Called when a peer has proved the key. */
+  onPeer: (name: string) => void;
+}
+
 export class PeerListener {
-  readonly #config: NodeConfig;
-  readonly #key: Uint8Array;
-  readonly #log: Log;
+  readonly #options: PeerListenerOptions;
   readonly #logRefusal: Log;
-  readonly #onPeer: (name: string) => void;
   readonly #server: Server;
   readonly #unproven = new Set<Socket>();
   readonly #links = new Map<string, Set<Socket>>();
 
-  /** @param onPeer Called when a peer has proved the key. */
-  constructor(config: NodeConfig, key: Uint8Array, log: Log, onPeer: (name: string) => void) {
-    this.#config = config;
-    this.#key = key;
-    this.#log = log;
-    this.#logRefusal = limitLog(log, REFUSALS_LOGGED_PER_MINUTE);
-    this.#onPeer = onPeer;
+  constructor(options: PeerListenerOptions) {
+    this.#options = options;
+    this.#logRefusal = limitLog(options.log, REFUSALS_LOGGED_PER_MINUTE);
     this.#server = createServer({ noDelay: true }, (socket) => void this.#accept(socket));
     // Out of descriptors, for one: this connection is lost, the listener goes on.
     this.#server.on('error', (error) => this.#logRefusal('peer.accept-failed', { why: error.message }));
@@ -49,7 +50,7 @@ export class PeerListener {
 
   /** @throws Error that names address and port */
   listen(): Promise<void> {
-    const { address, port } = this.#config;
+    const { address, port } = this.#options.config;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) =>
         reject(new Error(`Cannot listen for peers on ${address} port ${port}: ${reasonOf(error)}`, { cause: error })),
@@ -69,8 +70,13 @@ export class PeerListener {
     this.#makeRoom();
     this.#unproven.add(socket);
     try {
-      const handshake = new Handshake({ role: 'server', purpose: 'control', name: this.#config.name, key: this.#key });
-      const { peer, rest } = await authenticate(socket, handshake, HANDSHAKE_MS);
+      const handshake = new Handshake({
+        role: 'server',
+        purpose: 'control',
+        name: this.#options.config.name,
+        key: this.#options.key,
+      });
+      const { peer, rest } = await authenticate(socket, handshake, this.#options.handshakeMs);
       this.#unproven.delete(socket);
       if (this.#isListed(peer)) this.#serve(socket, peer.name, rest);
       else this.#refuse(socket, peer);
@@ -89,7 +95,7 @@ export class PeerListener {
   }
 
   #isListed(peer: HandshakePeer): boolean {
-    return this.#config.peers.some(({ name }) => name === peer.name);
+    return this.#options.config.peers.some(({ name }) => name === peer.name);
   }
 
   #refuse(socket: Socket, peer: HandshakePeer): void {
@@ -98,7 +104,9 @@ export class PeerListener {
       from: socket.remoteAddress,
       why: 'it is not on the list of peers',
     });
-    const line = jsonLine({ refused: `"${this.#config.name}" does not have "${peer.name}" on its list of peers` });
+    const line = jsonLine({
+      refused: `"${this.#options.config.name}" does not have "${peer.name}" on its list of peers`,
+    });
     socket.end(line, () => socket.destroy());
   }
 
@@ -108,8 +116,8 @@ export class PeerListener {
     const [oldest] = links;
     if (links.size >= MAX_LINKS_OF_PEER) oldest?.destroy();
     links.add(socket);
-    this.#log('peer.linked', { peer: name, from: socket.remoteAddress });
-    this.#onPeer(name);
+    this.#options.log('peer.linked', { peer: name, from: socket.remoteAddress });
+    this.#options.onPeer(name);
 
     const reader = new JsonLineReader();
     const onData = (bytes: Uint8Array): void => {
