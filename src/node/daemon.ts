@@ -85,6 +85,7 @@ export class Daemon {
     for (const peer of this.#peers) peer.stop();
     this.#engine.stop();
     this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
     this.#log('stop', { pid: process.pid });
   }
 }

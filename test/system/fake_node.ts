@@ -123,12 +123,13 @@ export class FakeNode implements AsyncDisposable {
     const log = (event: string, fields: object = {}): void =>
       void this.logged.push(`${event} ${JSON.stringify(fields)}`);
     const daemon = new Daemon({ configFile: this.#configFile, log, linkTimes: QUICK });
-    this.#daemon = daemon;
     await daemon.start();
+    this.#daemon = daemon;
   }
 
   stopDaemon(): void {
     this.#daemon?.stop();
+    this.#daemon = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
