@@ -14,7 +14,7 @@ import type { BodyThread } from './body_thread.ts';
 import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
 import type { CachedFile, FileCache } from './file_cache.ts';
 import type { FileImage, Preparation, ProcessImage } from './image.ts';
-import { frameJson, type Frame, type GuestLink } from './link.ts';
+import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
 import { buildAddressSpace, createThread, dropCapabilities, finishMappings, installFilter, passDescriptors, registerThread, setLimits, setMemoryLimits, setProcessState, setThreadContext } from './restore.ts';
@@ -95,6 +95,8 @@ export class Guest {
 
   #handle(frame: Frame): void {
     switch (frame.type) {
+      case frameType.clock:
+        return this.#link.sendJson(frameType.clock, { monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')) });
       case frameType.prepare:
         return this.#prepare(frameJson<Preparation & { version: number }>(frame));
       case frameType.filePages:
@@ -152,8 +154,8 @@ export class Guest {
       const offsets = ownTimeOffsets();
       const berth = Berth.create({
         pid: p.pid, guestNumber, stubBase: p.stubBase, cgroup: this.#cgroup,
-        monotonicOffset: BigInt(p.monotonic) - readClock('monotonic') + offsets.monotonic,
-        boottimeOffset: BigInt(p.boottime) - readClock('boottime') + offsets.boottime,
+        monotonicOffset: BigInt(p.clockOffsets.monotonic) + offsets.monotonic,
+        boottimeOffset: BigInt(p.clockOffsets.boottime) + offsets.boottime,
       });
       this.#berth = berth;
       for (const pid of berth.processes) this.#context.loop.onTask(pid, () => {});
@@ -178,7 +180,7 @@ export class Guest {
     const files = [...this.#files.values()];
     const file = files[memory.view.getUint32(offset, true)];
     if (!file || length < 16) throw new RangeError('Cannot store pages of an unknown file');
-    file.store(memory.read64(offset + 8), memory.address + offset + 16, length - 16);
+    file.store(frameNumber(frame, 8), memory.address + offset + 16, length - 16);
   }
 
   #onEarlyEnd(status: TaskStatus): void {
@@ -211,7 +213,7 @@ export class Guest {
     const { loop } = this.#context;
     loop.forgetTask(main.tid);
     const body = new Body({
-      pid: image.pid, stub, link: this.#link, loop, listener, image,
+      pid: image.pid, stub, link: this.#link, loop, listener, image, uid: this.#preparation!.uid,
       events: {
         comeHome: (reason) => this.#goHome(reason),
         ended: (status) => this.#onEnded(status),
@@ -305,7 +307,7 @@ export class Guest {
     });
     frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
     const tasks = frozen.map(({ stop }) => (stop.event === 0 ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } } : { task: stop }));
-    const image = captureImage(stub, tasks, space, (hostTid) => body.remainingTime(hostTid));
+    const image = captureImage(stub, tasks, space, (hostTid) => body.waitedTime(hostTid));
     image.limits = body.limits;
     image.pid = body.pid;
     image.threads.forEach((thread, i) => {

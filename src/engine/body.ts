@@ -15,7 +15,8 @@ import { ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
 import { isLarge, receiveBulk, receiveResults, bodyMemory, sendCall, sendLargeCall, wireBuffers, type BodyCall } from './body_call.ts';
 import { BodyThread } from './body_thread.ts';
-import { signalImage, timeoutRegister } from './capture.ts';
+import { signalImage } from './capture.ts';
+import { sleepingFor } from './freeze.ts';
 import type { ProcessImage, SignalImage } from './image.ts';
 import type { Frame, GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -63,6 +64,8 @@ export class Body {
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
+  /** The user id at home. */
+  readonly uid: number;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly #events: BodyEvents;
@@ -71,13 +74,14 @@ export class Body {
   #returning = false;
   #halted = false;
 
-  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; listener: number; events: BodyEvents; image: ProcessImage }) {
+  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; listener: number; events: BodyEvents; image: ProcessImage; uid: number }) {
     this.pid = options.pid;
     this.stub = options.stub;
     this.link = options.link;
     this.loop = options.loop;
     this.#listener = options.listener;
     this.#events = options.events;
+    this.uid = options.uid;
     this.limits = options.image.limits;
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
@@ -128,6 +132,7 @@ export class Body {
     const args = [words[4]!, words[5]!, words[6]!, words[7]!, words[8]!, words[9]!];
     const call: BodyCall = { notification: words[0]!, id: this.#nextId++, nr: number, args, plan: [], wire: [], large: false, started: performance.now() };
     thread.call = call;
+    if (number !== nr.restart_syscall) thread.wait = undefined;
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
   }
@@ -185,18 +190,15 @@ export class Body {
     this.forward(thread, { ...call, args, plan: [], wire: [] });
   }
 
-  /** For the way home: what is left of the wait that a thread was stopped in, milliseconds. */
-  remainingTime(hostTid: number): number | undefined {
-    const wait = this.threads.find((t) => t.hostTid === hostTid)?.wait;
-    return wait && Math.max(0, Math.ceil(wait.end - performance.now()));
+  /** For the way home: how long a thread had waited in the call that it was stopped in, milliseconds. */
+  waitedTime(hostTid: number): number | undefined {
+    const thread = this.threads.find((t) => t.hostTid === hostTid);
+    return thread?.wait ? performance.now() - thread.wait.began : thread?.waitedHere;
   }
 
-  /** Remembers when a wait with a time-out in a register ends. */
   #noteWait(thread: BodyThread, call: BodyCall, result: number): void {
-    const register = timeoutRegister[call.nr];
-    const timeout = register === 'rdx' ? Number(BigInt.asIntN(32, call.args[2]!)) : Number(BigInt.asIntN(32, call.args[3]!));
     const unfinished = result === -516 || (result === -4 && this.#returning);
-    thread.wait = register && unfinished && timeout >= 0 ? { nr: call.nr, end: call.started + timeout } : undefined;
+    thread.wait = unfinished ? { nr: call.nr, began: thread.wait?.began ?? call.started } : undefined;
   }
 
   /** Sends a request of another kind than a plain call; the reply carries its result. */
@@ -339,6 +341,14 @@ export class Body {
     } else this.#interruptSomebody(bit);
   }
 
+  /** A signal was queued here: if only threads in forwarded calls can take it, such a call must end. */
+  wakeFor(signal: SignalImage): void {
+    const bit = 1n << BigInt(signal.signal - 1);
+    const target = this.threads.find((t) => t.tid === signal.tid);
+    if (!target) return this.#interruptSomebody(bit);
+    if (target.call && (signalSets(target.hostTid).blocked & bit) === 0n) this.#interruptCall(target);
+  }
+
   /** When all threads that could take a signal are in forwarded calls, one of these calls must end. */
   #interruptSomebody(bit: bigint): void {
     const open = this.threads.filter((t) => (signalSets(t.hostTid).blocked & bit) === 0n);
@@ -452,7 +462,10 @@ export class Body {
       if (thread.held) return { thread, stop: thread.held };
       const next = thread.nextStop(this.loop, milliseconds);
       if (thread.call) this.#interruptCall(thread);
-      else thread.running.interrupt();
+      else {
+        thread.waitedHere = sleepingFor(thread.hostTid);
+        thread.running.interrupt();
+      }
       return { thread, stop: await next };
     });
     const stops = await Promise.all(waits);

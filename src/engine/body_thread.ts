@@ -10,8 +10,10 @@ export class BodyThread {
   /** The id as the hosting node's engine sees it. */
   readonly hostTid: number;
   call: BodyCall | undefined;
-  /** A timed wait that was interrupted: the call, and when it ends (performance.now()). */
-  wait: { nr: number; end: number } | undefined;
+  /** A wait that was interrupted, and when it began (performance.now()). */
+  wait: { nr: number; began: number } | undefined;
+  /** For a wait in this kernel: how long it had lasted when the thread was stopped, milliseconds. */
+  waitedHere: number | undefined;
   /** The call whose restart block the home kernel holds since before the process left. */
   restartOf = 0;
   /** The thread while it is held stopped. */

@@ -14,7 +14,7 @@ import { decodeRequest, direction, filled, padded, validBytes, type WireRequest 
 import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { signalImage } from './capture.ts';
-import type { Frame, GuestLink } from './link.ts';
+import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { createThread } from './restore.ts';
 import { layout, type Stub } from './stub.ts';
@@ -212,7 +212,7 @@ export class Deputy {
 
   onBulk(frame: Frame): void {
     const thread = [...this.#threads.values()].find((t) => t.large?.id === frame.id);
-    const offset = frame.length >= 8 ? frame.memory.read64(frame.offset) : -1;
+    const offset = frame.length >= 8 ? frameNumber(frame, 0) : -1;
     const length = frame.length - 8;
     if (!thread?.large || offset < 0 || offset + length > thread.large.total) throw new RangeError('Cannot place bulk data that no request announced');
     writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);

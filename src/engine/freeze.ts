@@ -1,6 +1,7 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
-import { mappings, threadIds } from '../sys/procfs.ts';
+import fs from 'node:fs';
+import { mappings, statFields, threadIds } from '../sys/procfs.ts';
 import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -43,6 +44,8 @@ export interface FrozenTask {
   task: StoppedTask;
   /** A signal that was about to be delivered when the task stopped; it is delivered after the move. */
   pendingSignal?: { signal: number; info: Uint8Array };
+  /** How long the task had slept when it was stopped, milliseconds; undefined when it ran, or the kernel does not say. */
+  waited?: number | undefined;
 }
 
 /**
@@ -51,6 +54,7 @@ export interface FrozenTask {
  */
 export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
   const frozen = new Map<number, FrozenTask>();
+  const waits = new Map<number, number | undefined>();
   try {
     for (let found = true; found; ) {
       found = false;
@@ -62,12 +66,13 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
           if (task.errno === ESRCH) continue; // ended meanwhile
           throw new CannotFreeze(pid, 'traced', 'it is already traced (by a debugger or strace?)');
         }
+        waits.set(tid, sleepingFor(tid));
         if (task.interrupt()) running.push(task);
       }
       for (const task of running) {
         found = true;
         const stopped = await stopOne(loop, task);
-        if (stopped) frozen.set(task.tid, stopped);
+        if (stopped) frozen.set(task.tid, { ...stopped, waited: waits.get(task.tid) });
       }
     }
     if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
@@ -77,6 +82,25 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     throw error;
   }
   return [...frozen.values()].sort((a, b) => (a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid));
+}
+
+/** When a task last ran, on the scheduler's clock, milliseconds (se.exec_start in /proc/PID/sched). */
+function lastRan(tid: number | 'thread-self'): number | undefined {
+  try {
+    const text = /^se\.exec_start\s*:\s*([\d.]+)/m.exec(fs.readFileSync(`/proc/${tid}/sched`, 'latin1'))?.[1];
+    return text === undefined ? undefined : Number(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How long a sleeping task has slept, milliseconds. */
+export function sleepingFor(tid: number): number | undefined {
+  if (statFields(tid)(3) !== 'S') return undefined;
+  const since = lastRan(tid);
+  kernel.call(nr.sched_yield); // brings our own entry up to date: the present on the same clock
+  const now = lastRan('thread-self');
+  return since === undefined || now === undefined ? undefined : Math.max(0, now - since);
 }
 
 async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {

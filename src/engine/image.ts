@@ -76,9 +76,8 @@ export interface Preparation {
   home: string;
   stubBase: number;
   files: { file: FileImage; ranges: Range[] }[];
-  /** Home's clocks, nanoseconds, read when this was sent. */
-  monotonic: string;
-  boottime: string;
+  /** How far home's clocks are ahead of the hosting node's, nanoseconds. */
+  clockOffsets: { monotonic: string; boottime: string };
   vdso: { digest: string; specials: { name: string; length: number }[] };
   cpuFeatures: string;
   moves: number;

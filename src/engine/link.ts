@@ -33,6 +33,11 @@ export function frameJson<T>(frame: Frame): T {
   return JSON.parse(frame.memory.buffer.toString('utf8', frame.offset, frame.offset + frame.length)) as T;
 }
 
+/** An unsigned 64-bit number of a payload; frames lie at any alignment. */
+export function frameNumber(frame: Frame, at: number): number {
+  return Number(frame.memory.view.getBigUint64(frame.offset + at, true));
+}
+
 export class GuestLink {
   readonly peer: string;
   /** Outgoing frame under construction: payload starts at `frameHeader`. */

@@ -104,6 +104,7 @@ export function passDescriptors(stub: Stub, session: Injection, files: readonly 
     }
   } finally {
     close(socket);
+    session.run([[nr.close, ours], [nr.close, theirs]]);
   }
   return out;
 }

@@ -9,7 +9,7 @@ import { frameType } from '../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
-import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
+import { queueSignal, RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
 
 type Special = (body: Body, thread: BodyThread, call: BodyCall) => void;
@@ -26,11 +26,11 @@ const specials: Readonly<Record<string, Special>> = {
     body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0]! & 0xffn) });
   },
   exit_group: plainForward,
-  kill: plainForward,
-  tkill: plainForward,
-  tgkill: plainForward,
-  rt_sigqueueinfo: plainForward,
-  rt_tgsigqueueinfo: plainForward,
+  kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
+  tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
+  tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
+  rt_sigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1, info: 2 }),
+  rt_tgsigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2, info: 3 }),
   restart_syscall: restart,
   prlimit64: limits,
   setrlimit: limits,
@@ -89,6 +89,48 @@ const specials: Readonly<Record<string, Special>> = {
   },
 };
 
+/** Which arguments of a call that sends a signal say what; -1: it has no such argument. */
+interface SignalArguments {
+  process: number;
+  thread: number;
+  signal: number;
+  info?: number;
+}
+
+const SIGKILL = 9;
+const SIGSTOP = 19;
+
+/**
+ * A signal to the process itself or one of its threads is queued here, where it acts: it must have acted when the call
+ * returns. Signals to others, and those that nothing can catch, go home.
+ */
+function signalSelf(body: Body, thread: BodyThread, call: BodyCall, at: SignalArguments): void {
+  const number = (index: number): number => Number(BigInt.asIntN(32, call.args[index]!));
+  const signal = number(at.signal);
+  const own = (at.process < 0 || number(at.process) === body.pid) && (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
+  if (!own || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP) return plainForward(body, thread, call);
+  const SI_USER = 0;
+  const SI_TKILL = -6;
+  const info = Buffer.alloc(128);
+  if (at.info === undefined) {
+    info.writeInt32LE(signal, 0);
+    info.writeInt32LE(at.thread < 0 ? SI_USER : SI_TKILL, 8);
+    info.writeInt32LE(body.pid, 16);
+    info.writeUInt32LE(body.uid, 20);
+  } else {
+    const bytes = peek(body.hostPid, Number(call.args[at.info]!), 128);
+    if (bytes.length < 128) return plainForward(body, thread, call);
+    info.set(bytes);
+    info.writeInt32LE(signal, 0);
+  }
+  const image = { signal, info: info.toString('base64'), tid: at.thread < 0 ? 0 : number(at.thread) };
+  body.takeOver(thread, call, (session) => {
+    queueSignal(body.stub, session, body.pid, image);
+    return 0;
+  });
+  if (image.tid !== thread.tid) body.wakeFor(image);
+}
+
 /** Made at home as the table describes them. */
 function plainForward(body: Body, thread: BodyThread, call: BodyCall): void {
   forwardThen(body, thread, call, (result) => result);
@@ -117,10 +159,12 @@ function addTime(body: Body, address: number, nanoseconds: number): void {
 /** The call goes on whose rest the home kernel holds; its arguments are still in the registers. */
 function restart(body: Body, thread: BodyThread, call: BodyCall): void {
   const { wait, restartOf } = thread;
-  if (wait) {
+  if (wait?.nr === POLL) {
     const args = [...call.args];
-    args[wait.nr === POLL ? 2 : 3] = BigInt(Math.max(0, Math.ceil(wait.end - performance.now())));
-    const plan = planForwarded(wait.nr, args, bodyMemory(body.hostPid));
+    const timeout = Number(BigInt.asIntN(32, args[2]!));
+    const began = wait.began;
+    if (timeout >= 0) args[2] = BigInt(Math.max(0, Math.ceil(began + timeout - performance.now())));
+    const plan = planForwarded(POLL, args, bodyMemory(body.hostPid));
     if (plan.kind === 'forward') return body.forward(thread, { ...call, nr: plan.nr, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) });
   }
   if (restartOf !== POLL) return body.forward(thread, call);

@@ -281,7 +281,7 @@ export class Injection {
     this.#start();
     let child: StoppedTask | undefined;
     for (;;) {
-      const stop = this.#task.resume().waitStop();
+      const stop = this.#resume();
       if (stop.event === traceEvent.clone || stop.event === traceEvent.fork || stop.event === traceEvent.vfork) {
         child = new RunningTask(stop.eventMessage()).waitStop();
       } else {
@@ -294,8 +294,15 @@ export class Injection {
   #runTable(calls: readonly InjectedCall[]): number[] {
     this.#fill(calls);
     this.#start();
-    this.#expectEnd(this.#task.resume().waitStop());
+    this.#expectEnd(this.#resume());
     return calls.map((_, i) => this.#result(i));
+  }
+
+  /** Runs to the next stop that is not left over from an earlier interrupt. */
+  #resume(): StoppedTask {
+    let stop = this.#task.resume().waitStop();
+    for (let left = 3; left > 0 && stop.event === traceEvent.stop && stop.signal === SIGTRAP; left--) stop = stop.resume().waitStop();
+    return stop;
   }
 
   #fill(calls: readonly InjectedCall[]): void {

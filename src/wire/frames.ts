@@ -58,4 +58,6 @@ export const frameType = {
   mirrorAction: 26,
   /** hosting → home: a thread ended. */
   threadEnded: 27,
+  /** home → hosting: what do your clocks say? Answered by the same type. */
+  clock: 28,
 } as const;
