@@ -5,15 +5,13 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 
 import { FakeNode, freePort, until } from '../../test/system/fake_node.ts';
-import { run } from '../../test/system/run.ts';
+import { NOBODY, run, whyNotAsNobody } from '../../test/system/run.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
 import { LineClient, LineClientError, RefusedError } from '../wire/line_client.ts';
 
-const NOBODY = 65_534;
-const isRoot = process.geteuid?.() === 0;
-const needsRoot = isRoot ? false : 'needs root to act as another user';
+const needsRoot = whyNotAsNobody();
 
 /** A process to act on, ended with the block. */
 function sleeper(uid?: number): ChildProcess & Disposable {

@@ -1,5 +1,5 @@
 /** Runs a command of this project from its source, as a child process with a deadline. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -17,6 +17,18 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Run as this user; needs root. */
   uid?: number;
+}
+
+/** An ordinary user, to whom nothing here belongs. */
+export const NOBODY = 65_534;
+
+/** Why tests cannot act as another user; false if they can. A checkout below /root, for one, is closed to others. */
+export function whyNotAsNobody(): string | false {
+  if (process.geteuid?.() !== 0) return 'needs root to act as another user';
+  const { status } = spawnSync('test', ['-x', process.execPath, '-a', '-r', join(root, 'bin', 'launch.sh')], {
+    uid: NOBODY,
+  });
+  return status === 0 ? false : `needs a checkout that other users can read, which ${root} is not`;
 }
 
 /** @param command A launcher in bin/, such as `mosrun`. */
