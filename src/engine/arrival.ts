@@ -13,7 +13,7 @@ import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
 import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
 import type { CachedFile, FileCache } from './file_cache.ts';
-import type { FileImage, Preparation, ProcessImage } from './image.ts';
+import type { FileImage, Preparation, ProcessImage, SignalImage } from './image.ts';
 import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
@@ -44,6 +44,13 @@ export interface HostContext {
   /** A number that no other guest of this engine has. */
   guestNumber: () => number;
   finished: (guest: Guest) => void;
+}
+
+/** Signals that the body's kernel holds back because they are blocked. */
+function pendingSignals(frozen: readonly { thread: BodyThread; stop: StoppedTask }[]): SignalImage[] {
+  const image = (info: Uint8Array, tid: number): SignalImage => ({ signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true), info: Buffer.from(info).toString('base64'), tid });
+  const shared = frozen[0]!.stop.pendingSignals(true).map((info) => image(info, 0));
+  return [...frozen.flatMap(({ thread, stop }) => stop.pendingSignals(false).map((info) => image(info, thread.tid))), ...shared];
 }
 
 export class Guest {
@@ -319,8 +326,8 @@ export class Guest {
     image.signals.forEach((signal) => {
       if (signal.tid) signal.tid = frozen.find(({ stop }) => stop.tid === signal.tid)?.thread.tid ?? 0;
     });
-    image.signals.push(...body.takeSignals());
-    this.#link.sendJson(frameType.homecoming, { image, reason, frozenFor: performance.now() - start, calls: [...body.calls] });
+    image.signals.push(...pendingSignals(frozen), ...body.takeSignals());
+    this.#link.sendJson(frameType.homecoming, { image, reason, frozenFor: performance.now() - start, signalsReceived: body.signalsReceived, calls: [...body.calls] });
     await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
   }
 

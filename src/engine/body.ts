@@ -61,6 +61,8 @@ export class Body {
   readonly threads: BodyThread[] = [];
   readonly calls = new Map<string, { count: number; milliseconds: number }>();
   forwarded = 0;
+  /** Signals that home has passed on; home keeps those that it sent too late to be among them. */
+  signalsReceived = 0;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
@@ -132,6 +134,7 @@ export class Body {
     const args = [words[4]!, words[5]!, words[6]!, words[7]!, words[8]!, words[9]!];
     const call: BodyCall = { notification: words[0]!, id: this.#nextId++, nr: number, args, plan: [], wire: [], large: false, started: performance.now() };
     thread.call = call;
+    thread.answered = false;
     if (number !== nr.restart_syscall) thread.wait = undefined;
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
@@ -230,6 +233,7 @@ export class Body {
   /** Gives the program the result of a call (or lets the kernel restart it). */
   finish(thread: BodyThread, call: BodyCall, result: number): void {
     thread.call = undefined;
+    thread.answered = result <= ERESTARTSYS && result >= -516;
     this.#noteWait(thread, call, result);
     const interrupted = result <= ERESTARTSYS && result >= -516;
     const signals = thread.signalsAfterCall.splice(0);
@@ -319,6 +323,11 @@ export class Body {
 
   /** A signal that arrived at the deputy. */
   postSignal(signal: SignalImage): void {
+    this.signalsReceived++;
+    this.#post(signal);
+  }
+
+  #post(signal: SignalImage): void {
     if (this.#returning || this.#halted) return void this.#signalsLater.push(signal);
     const main = this.threads[0];
     const target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
@@ -376,6 +385,7 @@ export class Body {
       for (const signal of signals) queueSignal(this.stub, session, this.pid, signal);
     }
     this.#repeatWait(stop, signals);
+    if (signals.length) this.#repeatUnseen(thread, stop);
     this.#resumeOrHold(thread, stop);
   }
 
@@ -386,6 +396,15 @@ export class Body {
     const sets = signalSets(stop.tid);
     const handled = signals.some((s) => (sets.caught & ~sets.blocked & (1n << BigInt(s.signal - 1))) !== 0n);
     if (!handled) stop.setRegisters(registers.repeatCall());
+  }
+
+  /**
+   * A trapped call that nobody has taken yet did not happen: when a handler is to run, the call is made after it,
+   * and does not end as interrupted.
+   */
+  #repeatUnseen(thread: BodyThread, stop: StoppedTask): void {
+    const registers = stop.registers();
+    if (registers.interrupted && !thread.answered && describe(registers.syscall)?.class !== 'local') stop.setRegisters(registers.repeatCall());
   }
 
   /** A signal-delivery stop came instead of ours: the signal is put back. */
@@ -415,7 +434,7 @@ export class Body {
       thread.held = undefined;
       if (stop) this.#queueInto(thread, stop, []);
     }
-    for (const signal of this.#signalsLater.splice(0)) this.postSignal(signal);
+    for (const signal of this.#signalsLater.splice(0)) this.#post(signal);
   }
 
   // ---- stops and ends ----
@@ -452,7 +471,10 @@ export class Body {
       thread.held = stop;
       this.#returning = true;
       this.#events.comeHome(`signal ${stop.signal} ends it`);
-    } else stop.resume(stop.signal);
+    } else {
+      this.#repeatUnseen(thread, stop);
+      stop.resume(stop.signal);
+    }
   }
 
   /** Stops everything for the way home. @returns the stopped threads */

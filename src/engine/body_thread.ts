@@ -10,6 +10,8 @@ export class BodyThread {
   /** The id as the hosting node's engine sees it. */
   readonly hostTid: number;
   call: BodyCall | undefined;
+  /** Its last call was answered by a restart code from home. */
+  answered = false;
   /** A wait that was interrupted, and when it began (performance.now()). */
   wait: { nr: number; began: number } | undefined;
   /** For a wait in this kernel: how long it had lasted when the thread was stopped, milliseconds. */

@@ -312,7 +312,7 @@ export class Departure {
     this.#state = 'away';
     link.onFrame = (frame) => this.#onFrame(deputy, frame);
     link.onClose((error) => this.#onLinkLost(error));
-    for (const signal of image.signals) link.sendJson(frameType.signal, signal);
+    deputy.passOnAll(image.signals);
   }
 
   // ---- away ----
@@ -458,13 +458,14 @@ export class Departure {
     return promise;
   }
 
-  #onHomecoming(deputy: Deputy, message: { image: ProcessImage; reason: string; frozenFor: number; calls: [string, { count: number; milliseconds: number }][] }): void {
+  #onHomecoming(deputy: Deputy, message: { image: ProcessImage; reason: string; frozenFor: number; signalsReceived: number; calls: [string, { count: number; milliseconds: number }][] }): void {
     this.#state = 'returning';
     this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
     this.calls = message.calls;
     this.reason = message.reason;
     const tasks = deputy.takeApart();
     this.#tasks = tasks;
+    message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
     adoptAddressSpace(deputy.stub, tasks[0]!, message.image, { files: this.#files, identify: this.#identify });
   }
 

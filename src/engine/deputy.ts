@@ -14,6 +14,7 @@ import { decodeRequest, direction, filled, padded, validBytes, type WireRequest 
 import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { signalImage } from './capture.ts';
+import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { createThread } from './restore.ts';
@@ -25,6 +26,9 @@ const stopSignals: ReadonlySet<number> = new Set([19, 20, 21, 22]);
 const bulkChunk = 512 * 1024;
 /** How long a deputy thread may take for a call that the engine itself needs, milliseconds. */
 const ownCallDeadline = 10_000;
+
+/** Signals kept in case the body has left before it got them; a signal is on its way for milliseconds. */
+const rememberedSignals = 1024;
 
 interface PendingRequest {
   id: number;
@@ -372,10 +376,29 @@ export class Deputy {
       stop.setRegisters(registers.repeatCall());
     }
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
-    this.link.sendJson(frameType.signal, signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    this.#passOn(signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
     stop.resume();
   }
 
+  #passOn(signal: SignalImage): void {
+    this.#signalsSent++;
+    this.#lastSignals.push(signal);
+    if (this.#lastSignals.length > rememberedSignals) this.#lastSignals.shift();
+    if (this.parked) this.link.sendJson(frameType.signal, signal);
+  }
+
+  passOnAll(signals: readonly SignalImage[]): void {
+    for (const signal of signals) this.#passOn(signal);
+  }
+
+  /** Signals beyond the first `received` that were passed on. */
+  signalsAfter(received: number): SignalImage[] {
+    const missed = Math.min(this.#signalsSent - received, this.#lastSignals.length);
+    return missed > 0 ? this.#lastSignals.slice(-missed) : [];
+  }
+
+  #signalsSent = 0;
+  readonly #lastSignals: SignalImage[] = [];
   readonly #letThrough = new Set<number>();
 
   /** A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it. */

@@ -5,6 +5,7 @@ import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { filled } from '../wire/call_messages.ts';
+import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { BodyThread } from './body_thread.ts';
@@ -31,6 +32,10 @@ const specials: Readonly<Record<string, Special>> = {
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
   rt_sigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1, info: 2 }),
   rt_tgsigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2, info: 3 }),
+  ppoll: (body, thread, call) => withMask(body, thread, call, { argument: 3, indirect: false }),
+  pselect6: (body, thread, call) => withMask(body, thread, call, { argument: 5, indirect: true }),
+  epoll_pwait: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
+  epoll_pwait2: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
   restart_syscall: restart,
   prlimit64: limits,
   setrlimit: limits,
@@ -95,6 +100,21 @@ interface SignalArguments {
   thread: number;
   signal: number;
   info?: number;
+}
+
+/** A wait with a signal mask: where the mask is what the thread has anyway, it is an ordinary wait. */
+function withMask(body: Body, thread: BodyThread, call: BodyCall, mask: { argument: number; indirect: boolean }): void {
+  let address = Number(call.args[mask.argument]!);
+  if (mask.indirect) {
+    const pointer = Buffer.from(peek(body.hostPid, address, 8));
+    address = pointer.length === 8 ? Number(pointer.readBigUInt64LE()) : 0;
+  }
+  const bytes = Buffer.from(peek(body.hostPid, address, 8));
+  const same = bytes.length === 8 && bytes.readBigUInt64LE() === signalSets(thread.hostTid).blocked;
+  if (!same) return body.comeHome(thread, `${nameOf(call.nr)} with a signal mask`);
+  const args = [...call.args];
+  args[mask.argument] = 0n;
+  plainForward(body, thread, { ...call, args });
 }
 
 const SIGKILL = 9;

@@ -10,7 +10,7 @@ import { Registers, registerCount } from './x64/registers.ts';
 
 const request = {
   cont: 7, singleStep: 9, getRegisters: 12, setRegisters: 13, detach: 17, getEventMessage: 0x4201, getSignalInfo: 0x4202, setSignalInfo: 0x4203,
-  getRegisterSet: 0x4204, setRegisterSet: 0x4205, seize: 0x4206, interrupt: 0x4207, listen: 0x4208, getSignalMask: 0x420a, setSignalMask: 0x420b,
+  getRegisterSet: 0x4204, setRegisterSet: 0x4205, seize: 0x4206, interrupt: 0x4207, listen: 0x4208, getSignalMask: 0x420a, setSignalMask: 0x420b, peekSignalInfo: 0x4209,
   getRseqConfiguration: 0x420f,
 } as const;
 
@@ -185,6 +185,20 @@ export class StoppedTask {
   signalInfo(): Uint8Array {
     mustPtrace('getSignalInfo', this.tid, 0, arena.address + wordsAt);
     return arena.u8.slice(wordsAt, wordsAt + 128);
+  }
+
+  /** Signals that wait for this thread, or (`shared`) for its process: 128 bytes of siginfo each, oldest first. */
+  pendingSignals(shared: boolean): Uint8Array[] {
+    const out: Uint8Array[] = [];
+    const PEEK_SHARED = 1;
+    for (;;) {
+      // struct ptrace_peeksiginfo_args: u64 offset, u32 flags, s32 count.
+      arena.write64(wordsAt, out.length);
+      arena.u32[(wordsAt >> 2) + 2] = shared ? PEEK_SHARED : 0;
+      arena.u32[(wordsAt >> 2) + 3] = 1;
+      if (ptrace('peekSignalInfo', this.tid, arena.address + wordsAt, arena.address + wordsAt + 64) <= 0) return out;
+      out.push(arena.u8.slice(wordsAt + 64, wordsAt + 192));
+    }
   }
 
   /** The new task's id at a fork, vfork or clone event. */
