@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { FakeNode, freePort, until } from '../../test/system/fake_node.ts';
 import { NOBODY, runLauncher, whyNotAsNobody, type Outcome, type RunOptions } from '../../test/system/run.ts';
-import { RefusedError } from '../wire/line_client.ts';
+import { RefusedError } from '../wire/line_errors.ts';
 
 let home: FakeNode;
 let away: FakeNode;

@@ -6,8 +6,9 @@ import { formatBytes, formatMilliseconds } from '../lib/format.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
-import { RefusedError } from '../wire/line_client.ts';
-import { asCommandError, withDaemon } from './daemon_client.ts';
+import { RefusedError } from '../wire/line_errors.ts';
+import { withDaemon } from './daemon_client.ts';
+import { asCommandError } from './refusals.ts';
 import { runCommand } from './run_command.ts';
 import { colour, ProgressLine, writeError, writeOut } from './terminal.ts';
 

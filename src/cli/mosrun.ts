@@ -9,11 +9,10 @@ import { writeSync } from 'node:fs';
 import { parseCommandLine, type CommandLine, type CommandLineRules } from '../lib/arguments.ts';
 import { messageOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { CommandClient } from '../wire/command_client.ts';
 import type { RunOptions } from '../wire/command_protocol.ts';
-import type { LineClient } from '../wire/line_client.ts';
 import { become } from './become.ts';
-import { asCommandError, connect } from './daemon_client.ts';
+import { BlockingClient } from './blocking_client.ts';
+import { asCommandError, daemonSocket, noDaemon } from './refusals.ts';
 
 const HELP = `Usage: mosrun [options] PROGRAM [ARGUMENT…]
 
@@ -33,6 +32,9 @@ Exit codes: the program's own; 127 it was not found, 126 it cannot be run, 69 no
 2 bad usage.
 `;
 
+/** Milliseconds until mosd answers: to ping a node it takes three seconds at most. */
+const ANSWER_MS = 10_000;
+
 const RULES: CommandLineRules = {
   stopAtOperand: true,
   options: {
@@ -45,7 +47,7 @@ const RULES: CommandLineRules = {
   },
 };
 
-async function main(args: readonly string[]): Promise<number> {
+function main(args: readonly string[]): number {
   const line = parseCommandLine(args, RULES);
   if (line.flags.has('help')) {
     writeSync(1, HELP);
@@ -53,10 +55,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = wishesOf(line);
   if (line.operands.length === 0) throw new CommandError('there is no program to run; see mosrun --help', EXIT.usage);
-  const connection = await register(options, line.flags.has('force'));
+  const mosd = register(options, line.flags.has('force'));
   // The connection is still open and closes with the exec: that is how mosd knows that the program has begun.
   const failure = become(line.operands.length);
-  if (connection !== undefined) await cancel(connection);
+  if (mosd !== undefined) cancel(mosd);
   throw new CommandError(`Cannot run ${line.operands[0]}: ${failure.reason}`, failure.exitCode);
 }
 
@@ -70,32 +72,48 @@ function wishesOf({ flags, values }: CommandLine): RunOptions {
 }
 
 /** @returns undefined if mosd cannot be reached and the user wants to run anyway */
-async function register(options: RunOptions, force: boolean): Promise<LineClient | undefined> {
+function register(options: RunOptions, force: boolean): BlockingClient | undefined {
   try {
-    return await tryToRegister(options);
+    return tryToRegister(options);
   } catch (error) {
     const failure = asCommandError(error);
     if (!force || failure.exitCode !== EXIT.unavailable) throw failure;
     complain(`${failure.message}; running it here`);
+  }
+  try {
     // Without the wish that cannot be fulfilled it may still be a job of this node.
-    return tryToRegister({ ...options, restrict: undefined }).catch(() => undefined);
+    return tryToRegister({ ...options, restrict: undefined });
+  } catch {
+    return undefined;
   }
 }
 
-async function tryToRegister(options: RunOptions): Promise<LineClient> {
-  const connection = await connect();
+function tryToRegister(options: RunOptions): BlockingClient {
+  const mosd = connect();
   try {
-    await new CommandClient(connection).run(options);
-    return connection;
+    mosd.request('run', { options });
+    return mosd;
   } catch (error) {
-    connection[Symbol.dispose]();
+    mosd[Symbol.dispose]();
     throw error;
   }
 }
 
-async function cancel(connection: LineClient): Promise<void> {
-  // If mosd is gone there is nothing to take back.
-  await new CommandClient(connection).cancelRun().catch(() => undefined);
+function connect(): BlockingClient {
+  const path = daemonSocket();
+  try {
+    return new BlockingClient(path, ANSWER_MS);
+  } catch (error) {
+    throw noDaemon(path, error);
+  }
+}
+
+function cancel(mosd: BlockingClient): void {
+  try {
+    mosd.request('cancel-run');
+  } catch {
+    // If mosd is gone there is nothing to take back.
+  }
 }
 
 function complain(message: string): void {
@@ -106,10 +124,9 @@ function complain(message: string): void {
   }
 }
 
-main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    complain(messageOf(error));
-    process.exit(error instanceof CommandError ? error.exitCode : EXIT.failed);
-  },
-);
+try {
+  process.exit(main(process.argv.slice(2)));
+} catch (error) {
+  complain(messageOf(error));
+  process.exit(error instanceof CommandError ? error.exitCode : EXIT.failed);
+}

@@ -10,7 +10,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import type { ErrorCode } from '../wire/engine_protocol.ts';
-import { RefusedError } from '../wire/line_client.ts';
+import { RefusedError } from '../wire/line_errors.ts';
 import { limitLog, type Log } from './log.ts';
 import { credentialsOf, type Credentials } from './peer_process.ts';
 

@@ -9,7 +9,8 @@ import { NOBODY, run, whyNotAsNobody } from '../../test/system/run.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
-import { LineClient, LineClientError, RefusedError } from '../wire/line_client.ts';
+import { LineClient } from '../wire/line_client.ts';
+import { LineClientError, RefusedError } from '../wire/line_errors.ts';
 
 const needsRoot = whyNotAsNobody();
 

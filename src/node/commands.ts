@@ -6,7 +6,7 @@ import { messageOf } from '../lib/errors.ts';
 import { suggestion } from '../lib/suggest.ts';
 import type { MosdHello, MosdList, NodeRow, RunOptions } from '../wire/command_protocol.ts';
 import type { GuestAddress, MigrationProgress, MoveResult, ProcessRow } from '../wire/engine_protocol.ts';
-import { LineClientError, RefusedError } from '../wire/line_client.ts';
+import { LineClientError, RefusedError } from '../wire/line_errors.ts';
 import { pause } from './backoff.ts';
 import type { Caller, Handler } from './command_server.ts';
 import type { EngineLink } from './engine_link.ts';

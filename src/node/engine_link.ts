@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path';
 import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EngineClient } from '../wire/engine_client.ts';
-import { LineClient, LineClientError, RefusedError } from '../wire/line_client.ts';
+import { LineClient } from '../wire/line_client.ts';
+import { LineClientError, RefusedError } from '../wire/line_errors.ts';
 import { Backoff, pause } from './backoff.ts';
 import type { Log } from './log.ts';
 

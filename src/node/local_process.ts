@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { errnoOf } from '../lib/errors.ts';
 import { statFields, status } from '../sys/procfs.ts';
-import { RefusedError } from '../wire/line_client.ts';
+import { RefusedError } from '../wire/line_errors.ts';
 import type { Credentials } from './peer_process.ts';
 
 export interface LocalProcess {

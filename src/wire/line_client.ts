@@ -8,30 +8,7 @@ import { connect, type Socket } from 'node:net';
 
 import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { MAX_ANSWER_BYTES } from './command_protocol.ts';
-import type { ErrorCode } from './engine_protocol.ts';
-
-/** The other side answered that it cannot or will not; `message` is a sentence for the user. */
-export class RefusedError extends Error {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string) {
-    super(message);
-    this.name = 'RefusedError';
-    this.code = code;
-  }
-}
-
-/** There is no other side, or it was lost, or it is silent. */
-export class LineClientError extends Error {
-  /** The errno name of a failed connect. */
-  readonly code: string | undefined;
-
-  constructor(message: string, code?: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'LineClientError';
-    this.code = code;
-  }
-}
+import { LineClientError, refusalOf } from './line_errors.ts';
 
 export interface RequestOptions {
   /** Milliseconds without any sign of life after which the request fails. Default: 10 000. */
@@ -117,7 +94,7 @@ export class LineClient implements Disposable {
     const { id, ok, result, error, progress } = (message ?? {}) as Record<string, unknown>;
     if (id === null && ok === false) {
       // Said of the whole connection: too many of them, or nothing that could be understood.
-      this.#lose(refusal(error).message);
+      this.#lose(refusalOf(error).message);
       return;
     }
     const pending = this.#pending.get(id as number);
@@ -129,7 +106,7 @@ export class LineClient implements Disposable {
     }
     this.#take(id as number);
     if (ok === true) pending.resolve(result);
-    else pending.reject(refusal(error));
+    else pending.reject(refusalOf(error));
   }
 
   #expire(id: number, timeoutMs: number): void {
@@ -147,14 +124,6 @@ export class LineClient implements Disposable {
     this.#lost ??= reason;
     for (const id of this.#pending.keys()) this.#take(id)?.reject(new LineClientError(this.#lost));
   }
-}
-
-function refusal(error: unknown): RefusedError {
-  const { code, message } = (error ?? {}) as Record<string, unknown>;
-  return new RefusedError(
-    typeof code === 'string' ? (code as ErrorCode) : 'failed',
-    typeof message === 'string' ? message : 'no reason was given',
-  );
 }
 
 function connected(socket: Socket, timeoutMs: number): Promise<void> {

@@ -5,7 +5,8 @@
 import { CommandClient } from '../../src/wire/command_client.ts';
 import { commandSocket } from '../../src/wire/command_protocol.ts';
 import type { MoveResult } from '../../src/wire/engine_protocol.ts';
-import { LineClient, LineClientError } from '../../src/wire/line_client.ts';
+import { LineClient } from '../../src/wire/line_client.ts';
+import { LineClientError } from '../../src/wire/line_errors.ts';
 import type { Host } from '../bed/host.ts';
 
 const runDirectory = '/run/mosix';

@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case, Mode } from './case.ts';
-import { RefusedError } from '../../src/wire/line_client.ts';
+import { RefusedError } from '../../src/wire/line_errors.ts';
 import type { Control } from './control.ts';
 
 export interface Trip {

@@ -9,7 +9,7 @@ import type { PeerConfig } from '../../src/lib/places.ts';
 import { Daemon } from '../../src/node/daemon.ts';
 import type { LinkTimes } from '../../src/node/peer_link.ts';
 import type { ProcessList } from '../../src/wire/engine_protocol.ts';
-import { RefusedError } from '../../src/wire/line_client.ts';
+import { RefusedError } from '../../src/wire/line_errors.ts';
 
 export const TEST_KEY = '5e'.repeat(32);
 /** Milliseconds; a hundredth of what is used outside of tests. */
