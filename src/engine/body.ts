@@ -473,6 +473,7 @@ export class Body {
       this.#events.comeHome(`signal ${stop.signal} ends it`);
     } else {
       this.#repeatUnseen(thread, stop);
+      thread.answered = false;
       stop.resume(stop.signal);
     }
   }
