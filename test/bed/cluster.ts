@@ -24,6 +24,8 @@ export interface ClusterOptions {
   keyOf?: (name: string) => string;
   /** false: write the configuration only, see Cluster.startDaemon; default true */
   daemons?: boolean;
+  /** added to the environment of the home node's daemons, as in { MOSIX_HOLD_AT: 'frozen' } */
+  homeEnv?: Record<string, string>;
   /** until all daemons answer and see each other; default 40 s */
   timeoutMs?: number;
 }
@@ -52,7 +54,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     await cluster.configure(options.keyOf);
     if (options.daemons === false) return cluster;
-    for (const host of cluster.hosts) cluster.startDaemon(host);
+    for (const host of cluster.hosts) cluster.startDaemon(host, host === cluster.home ? options.homeEnv : {});
     await cluster.ready(options.timeoutMs);
     return cluster;
   } catch (error) {
@@ -87,9 +89,9 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Starts mosd in the foreground (it starts the engine if none answers); `ready` waits for it. */
-  startDaemon(host: Host): HostProcess {
-    const daemon = host.spawn([program('mosd'), '--foreground']);
+  /** Starts mosd in the foreground (it starts the engine if none answers, with `env`, too); `ready` waits for it. */
+  startDaemon(host: Host, env: Record<string, string> = {}): HostProcess {
+    const daemon = host.spawn([program('mosd'), '--foreground'], { env });
     this.#daemons.set(host.name, daemon);
     return daemon;
   }

@@ -1,0 +1,141 @@
+/** What the system tests share: a program whose every step can be checked, and looks at processes from outside. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster } from '../bed/cluster.ts';
+import type { Host } from '../bed/host.ts';
+import type { HostProcess } from '../bed/host_process.ts';
+import { until } from '../bed/wait.ts';
+
+/** Milliseconds for what takes one or two seconds on a machine of its own. */
+export const PATIENCE_MS = 60_000;
+const PROJECT = join(import.meta.dirname, '..', '..');
+
+/** Path of a command, for Host.run and Host.spawn. */
+export function command(name: string): string {
+  return join(PROJECT, 'bin', name);
+}
+
+const STEPS_PER_ROUND = 5000;
+/**
+ * Counts rounds of a linear congruential generator, writes each round's number and value to a file, and ends with
+ * exit code 7 when the file to finish at is there. A string of 4 MB, summed at the end, shows that memory is as it was.
+ */
+const COUNTER = `
+  my ($file, $finish) = @ARGV;
+  my ($h, $n) = (1, 0);
+  my $memory = join '', map { pack 'N', $_ * 2654435761 & 0xffffffff } 1 .. 1 << 20;
+  open my $out, '>>', $file or die;
+  until (-e $finish) {
+    $h = ($h * 1103515245 + 12345) & 0x7fffffff for 1 .. ${STEPS_PER_ROUND};
+    syswrite $out, ++$n . " $h\\n";
+    select undef, undef, undef, 0.01;
+  }
+  print "$n $h ", unpack('%32N*', $memory), "\\n";
+  exit 7;
+`;
+
+let counters = 0;
+
+/** A running COUNTER on the home node, started by mosrun. */
+export class Counter {
+  readonly process: HostProcess;
+  readonly #host: Host;
+  readonly #file: string;
+  #checked = { lines: 0, value: 1, bytes: 0 };
+
+  private constructor(process: HostProcess, host: Host, file: string) {
+    this.process = process;
+    this.#host = host;
+    this.#file = file;
+  }
+
+  /** Settles when it counts. */
+  static async start(cluster: Cluster, options: { flags?: string[] } = {}): Promise<Counter> {
+    counters += 1;
+    const file = `/tmp/counter-${counters}`;
+    const process = cluster.mosrun(['perl', '-e', COUNTER, file, `${file}.finish`], options);
+    const counter = new Counter(process, cluster.home, file);
+    await counter.goesOn();
+    return counter;
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** Checks all that it has written so far. @returns the number of rounds */
+  rounds(): number {
+    const text = readIfThere(this.#host.outsidePath(this.#file)).slice(this.#checked.bytes);
+    for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1)) {
+      let { value } = this.#checked;
+      for (let i = 0; i < STEPS_PER_ROUND; i += 1) value = (Math.imul(value, 1103515245) + 12345) & 0x7fffffff;
+      const lines = this.#checked.lines + 1;
+      assert.equal(line, `${lines} ${value}`, `what the program wrote in round ${lines}`);
+      this.#checked = { lines, value, bytes: this.#checked.bytes + line.length + 1 };
+    }
+    return this.#checked.lines;
+  }
+
+  /** Settles when it has made some more rounds. */
+  async goesOn(rounds = 3): Promise<void> {
+    const goal = this.rounds() + rounds;
+    const look = (): boolean => {
+      if (this.rounds() >= goal) return true;
+      assert.ok(this.process.running, `process ${this.process.argv[0]} ended: ${this.process.readStderr()}`);
+      return false;
+    };
+    await until(look, { what: `see the program count to ${goal}`, timeoutMs: PATIENCE_MS, everyMs: 10 });
+  }
+
+  /** Lets it end, and checks how. */
+  async finish(): Promise<void> {
+    await this.#host.writeFile(`${this.#file}.finish`, '');
+    assert.deepEqual(await this.process.wait(PATIENCE_MS), { code: 7, signal: null }, this.process.readStderr());
+    const rounds = this.rounds();
+    assert.equal(this.process.readStdout(), `${rounds} ${this.#checked.value} ${MEMORY_SUM}\n`);
+  }
+}
+
+const MEMORY_SUM = Array.from({ length: 1 << 20 }, (_, i) => Math.imul(i + 1, 2654435761)).reduce((sum, word) => (sum + word) >>> 0, 0);
+
+/** What the kernel says of a process of this machine; '' when it is gone. */
+export function procFile(outsidePid: number, name: string): string {
+  return readIfThere(`/proc/${outsidePid}/${name}`);
+}
+
+/** A line of /proc/PID/status, or undefined. */
+export function statusField(outsidePid: number, field: string): string | undefined {
+  return new RegExp(`^${field}:\\t(.*)$`, 'm').exec(procFile(outsidePid, 'status'))?.[1];
+}
+
+/** Whether the engine's pages are mapped in a process: its stub is a memfd named as an ELF file begins. */
+export function hasStub(outsidePid: number): boolean {
+  return /memfd:\x7fELF/.test(procFile(outsidePid, 'maps').replaceAll('\\177', '\x7f'));
+}
+
+/** Settles when nothing of the engine is left in a process that is at home. */
+export async function untilUntouched(outsidePid: number): Promise<void> {
+  const clean = (): boolean => statusField(outsidePid, 'TracerPid') === '0' && !hasStub(outsidePid);
+  await until(clean, { what: `see process ${outsidePid} free of the engine`, timeoutMs: PATIENCE_MS, everyMs: 10 });
+  assert.equal(statusField(outsidePid, 'Seccomp'), '0');
+}
+
+/** Settles when a daemon of the host has logged what matches. */
+export async function logged(host: Host, daemon: 'mosd' | 'engine', pattern: RegExp): Promise<string> {
+  const look = (): string | undefined => pattern.exec(logOf(host, daemon))?.[0];
+  return until(look, { what: `find ${pattern} in the ${daemon}'s log of ${host.name}`, timeoutMs: PATIENCE_MS, everyMs: 10 });
+}
+
+/** All that a daemon started by its launcher has logged; that of a mosd in the foreground is its standard error. */
+export function logOf(host: Host, daemon: 'mosd' | 'engine'): string {
+  return readIfThere(host.outsidePath(`/run/mosix/${daemon}.log`));
+}
+
+export function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
