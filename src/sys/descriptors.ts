@@ -35,7 +35,11 @@ export function drain(fd: number): void {
 }
 
 export function openPath(path: string, flags: number, mode = 0): number {
-  return must(withCString(path, (p) => call(nr.open, p, flags | 0o2000000, mode)), 'open', { path });
+  return must(
+    withCString(path, (p) => call(nr.open, p, flags | 0o2000000, mode)),
+    'open',
+    { path },
+  );
 }
 
 /** A duplicate of another process's descriptor, or -errno. */
@@ -102,7 +106,9 @@ function socketAddress(host: string, port: number): number {
   const words = (text: string): number[] => (text ? text.split(':').map((w) => parseInt(w, 16)) : []);
   const left = words(head);
   const right = words(tail);
-  const all = host.includes('::') ? [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right] : left;
+  const all = host.includes('::')
+    ? [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right]
+    : left;
   all.forEach((word, i) => arena.view.setUint16(addressAt + 8 + 2 * i, word, false));
   return 28;
 }
@@ -119,6 +125,8 @@ export function tuneStream(fd: number): void {
   option(fd, 6, 4, 5); // TCP_KEEPIDLE, seconds
   option(fd, 6, 5, 2); // TCP_KEEPINTVL
   option(fd, 6, 6, 4); // TCP_KEEPCNT
+  // While sent bytes wait for an answer, keep-alive is silent and tcp(7) would try for a quarter of an hour.
+  option(fd, 6, 18, 13_000); // TCP_USER_TIMEOUT, milliseconds: as long as keep-alive takes
   option(fd, 1, 7, 4 << 20);
   option(fd, 1, 8, 4 << 20);
 }
@@ -158,7 +166,7 @@ export function socketError(fd: number): number {
   arena.u32[(wordAt >> 2) + 1] = 4;
   arena.u32[wordAt >> 2] = 0;
   const result = call(nr.getsockopt, fd, 1, 4, arena.address + wordAt, arena.address + wordAt + 4);
-  return result < 0 ? result : -arena.i32[wordAt >> 2]!;
+  return result < 0 ? result : -arena.i32[wordAt >> 2];
 }
 
 export function send(fd: number, address: number, length: number): number {
@@ -172,8 +180,10 @@ export function receive(fd: number, address: number, length: number): number {
 /** Process, user and group id of the peer of a Unix socket (SO_PEERCRED, unix(7)). */
 export function peerCredentials(fd: number): { pid: number; uid: number; gid: number } {
   arena.u32[(wordAt >> 2) + 3] = 12;
-  must(call(nr.getsockopt, fd, 1, 17, arena.address + wordAt, arena.address + wordAt + 12), 'getsockopt SO_PEERCRED', { fd });
-  return { pid: arena.i32[wordAt >> 2]!, uid: arena.u32[(wordAt >> 2) + 1]!, gid: arena.u32[(wordAt >> 2) + 2]! };
+  must(call(nr.getsockopt, fd, 1, 17, arena.address + wordAt, arena.address + wordAt + 12), 'getsockopt SO_PEERCRED', {
+    fd,
+  });
+  return { pid: arena.i32[wordAt >> 2], uid: arena.u32[(wordAt >> 2) + 1], gid: arena.u32[(wordAt >> 2) + 2] };
 }
 
 const rightsAt = scratch(256);

@@ -67,7 +67,10 @@ export class Counter {
   /** Checks all that it has written so far. @returns the number of rounds */
   rounds(): number {
     const text = readIfThere(this.#host.outsidePath(this.#file)).slice(this.#checked.bytes);
-    for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n').slice(0, -1)) {
+    for (const line of text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .slice(0, -1)) {
       let { value } = this.#checked;
       for (let i = 0; i < STEPS_PER_ROUND; i += 1) value = (Math.imul(value, 1103515245) + 12345) & 0x7fffffff;
       const lines = this.#checked.lines + 1;
@@ -97,7 +100,10 @@ export class Counter {
   }
 }
 
-const MEMORY_SUM = Array.from({ length: 1 << 20 }, (_, i) => Math.imul(i + 1, 2654435761)).reduce((sum, word) => (sum + word) >>> 0, 0);
+const MEMORY_SUM = Array.from({ length: 1 << 20 }, (_, i) => Math.imul(i + 1, 2654435761)).reduce(
+  (sum, word) => (sum + word) >>> 0,
+  0,
+);
 
 /** What the kernel says of a process of this machine; '' when it is gone. */
 export function procFile(outsidePid: number, name: string): string {
@@ -124,7 +130,11 @@ export async function untilUntouched(outsidePid: number): Promise<void> {
 /** Settles when a daemon of the host has logged what matches. */
 export async function logged(host: Host, daemon: 'mosd' | 'engine', pattern: RegExp): Promise<string> {
   const look = (): string | undefined => pattern.exec(logOf(host, daemon))?.[0];
-  return until(look, { what: `find ${pattern} in the ${daemon}'s log of ${host.name}`, timeoutMs: PATIENCE_MS, everyMs: 10 });
+  return until(look, {
+    what: `find ${pattern} in the ${daemon}'s log of ${host.name}`,
+    timeoutMs: PATIENCE_MS,
+    everyMs: 10,
+  });
 }
 
 /** All that a daemon started by its launcher has logged; that of a mosd in the foreground is its standard error. */
