@@ -17,7 +17,19 @@ import type { FileImage, Preparation, ProcessImage, SignalImage } from './image.
 import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
-import { buildAddressSpace, createThread, dropCapabilities, finishMappings, installFilter, passDescriptors, registerThread, setLimits, setMemoryLimits, setProcessState, setThreadContext } from './restore.ts';
+import {
+  buildAddressSpace,
+  createThread,
+  dropCapabilities,
+  finishMappings,
+  installFilter,
+  passDescriptors,
+  registerThread,
+  setLimits,
+  setMemoryLimits,
+  setProcessState,
+  setThreadContext,
+} from './restore.ts';
 import { guestCgroup, removeCgroup } from './cgroup.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
@@ -48,9 +60,16 @@ export interface HostContext {
 
 /** Signals that the body's kernel holds back because they are blocked. */
 function pendingSignals(frozen: readonly { thread: BodyThread; stop: StoppedTask }[]): SignalImage[] {
-  const image = (info: Uint8Array, tid: number): SignalImage => ({ signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true), info: Buffer.from(info).toString('base64'), tid });
-  const shared = frozen[0]!.stop.pendingSignals(true).map((info) => image(info, 0));
-  return [...frozen.flatMap(({ thread, stop }) => stop.pendingSignals(false).map((info) => image(info, thread.tid))), ...shared];
+  const image = (info: Uint8Array, tid: number): SignalImage => ({
+    signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true),
+    info: Buffer.from(info).toString('base64'),
+    tid,
+  });
+  const shared = frozen[0].stop.pendingSignals(true).map((info) => image(info, 0));
+  return [
+    ...frozen.flatMap(({ thread, stop }) => stop.pendingSignals(false).map((info) => image(info, thread.tid))),
+    ...shared,
+  ];
 }
 
 export class Guest {
@@ -78,8 +97,16 @@ export class Guest {
     const p = this.#preparation;
     if (!p) return undefined;
     return {
-      pid: p.pid, uid: p.uid, comm: p.command, home: p.home, hostPid: this.#body?.hostPid ?? 0, threads: this.#body?.threads.length ?? 0,
-      moves: p.moves, forwarded: this.#body?.forwarded ?? 0, since: this.#since, state: this.#state === 'running' ? 'guest' : this.#state,
+      pid: p.pid,
+      uid: p.uid,
+      comm: p.command,
+      home: p.home,
+      hostPid: this.#body?.hostPid ?? 0,
+      threads: this.#body?.threads.length ?? 0,
+      moves: p.moves,
+      forwarded: this.#body?.forwarded ?? 0,
+      since: this.#since,
+      state: this.#state === 'running' ? 'guest' : this.#state,
     };
   }
 
@@ -95,7 +122,8 @@ export class Guest {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#context.log('guest.failed', { pid: this.#preparation?.pid, state: this.#state, reason });
-      if (this.#state === 'preparing' || this.#state === 'arriving' || this.#state === 'ready') this.#link.sendJson(frameType.abort, { reason });
+      if (this.#state === 'preparing' || this.#state === 'arriving' || this.#state === 'ready')
+        this.#link.sendJson(frameType.abort, { reason });
       throw error;
     }
   }
@@ -103,7 +131,10 @@ export class Guest {
   #handle(frame: Frame): void {
     switch (frame.type) {
       case frameType.clock:
-        return this.#link.sendJson(frameType.clock, { monotonic: String(readClock('monotonic')), boottime: String(readClock('boottime')) });
+        return this.#link.sendJson(frameType.clock, {
+          monotonic: String(readClock('monotonic')),
+          boottime: String(readClock('boottime')),
+        });
       case frameType.prepare:
         return this.#prepare(frameJson<Preparation & { version: number }>(frame));
       case frameType.filePages:
@@ -153,21 +184,26 @@ export class Guest {
   // ---- arrival ----
 
   #prepare(p: Preparation & { version: number }): void {
-    if (p.version !== protocolVersion) throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
+    if (p.version !== protocolVersion)
+      throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
     if (!this.#berth) {
       this.#preparation = p;
       const guestNumber = this.#context.guestNumber();
       this.#cgroup = guestCgroup(p.pid, guestNumber);
       const offsets = ownTimeOffsets();
       const berth = Berth.create({
-        pid: p.pid, guestNumber, stubBase: p.stubBase, cgroup: this.#cgroup,
+        pid: p.pid,
+        guestNumber,
+        stubBase: p.stubBase,
+        cgroup: this.#cgroup,
         monotonicOffset: BigInt(p.clockOffsets.monotonic) + offsets.monotonic,
         boottimeOffset: BigInt(p.clockOffsets.boottime) + offsets.boottime,
       });
       this.#berth = berth;
       for (const pid of berth.processes) this.#context.loop.onTask(pid, () => {});
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
-      if (vdsoOf(berth.body.tid).digest !== p.vdso.digest) throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
+      if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
+        throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
     }
     const missing = p.files.map(({ file, ranges }) => this.#useFile(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing });
@@ -191,7 +227,8 @@ export class Guest {
   }
 
   #onEarlyEnd(status: TaskStatus): void {
-    if (status.kind !== 'stopped' && !this.#body) this.#link.close(new Error('Cannot restore the process: its body ended early'));
+    if (status.kind !== 'stopped' && !this.#body)
+      this.#link.close(new Error('Cannot restore the process: its body ended early'));
   }
 
   #build(image: ProcessImage): void {
@@ -199,8 +236,13 @@ export class Guest {
     this.#state = 'arriving';
     this.#image = image;
     setLimits(stub.pid, image.limits);
-    using session = stub.borrow(body, BigInt('0x' + image.threads[0]!.mask));
-    buildAddressSpace(stub, session, image, image.files.map((file) => this.#useFile(file)));
+    using session = stub.borrow(body, BigInt('0x' + image.threads[0].mask));
+    buildAddressSpace(
+      stub,
+      session,
+      image,
+      image.files.map((file) => this.#useFile(file)),
+    );
     setProcessState(stub, session, image, { trapAction: true });
   }
 
@@ -220,7 +262,13 @@ export class Guest {
     const { loop } = this.#context;
     loop.forgetTask(main.tid);
     const body = new Body({
-      pid: image.pid, stub, link: this.#link, loop, listener, image, uid: this.#preparation!.uid,
+      pid: image.pid,
+      stub,
+      link: this.#link,
+      loop,
+      listener,
+      image,
+      uid: this.#preparation!.uid,
       events: {
         comeHome: (reason) => this.#goHome(reason),
         ended: (status) => this.#onEnded(status),
@@ -229,7 +277,7 @@ export class Guest {
     });
     this.#body = body;
     image.threads.forEach((thread, i) => {
-      const task = threads[i]!;
+      const task = threads[i];
       registerThread(stub, task, thread);
       setThreadContext(task, thread);
       body.addThread(thread.tid, task.tid).restartOf = thread.restartOf;
@@ -245,7 +293,11 @@ export class Guest {
     this.#since = Date.now();
     this.#body!.start(this.#stopped);
     this.#stopped = new Map();
-    this.#context.log('guest.runs', { pid: this.#preparation!.pid, home: this.#preparation!.home, hostPid: this.#body!.hostPid });
+    this.#context.log('guest.runs', {
+      pid: this.#preparation!.pid,
+      home: this.#preparation!.home,
+      hostPid: this.#body!.hostPid,
+    });
   }
 
   // ---- files mapped while away ----
@@ -255,7 +307,10 @@ export class Guest {
     this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, shared: (mapping.flags & 3) !== 2 }, call.id);
   }
 
-  #onMapped(id: number, answer: { file?: FileImage; index?: number; failed?: number; comeHome?: string; complete?: boolean }): void {
+  #onMapped(
+    id: number,
+    answer: { file?: FileImage; index?: number; failed?: number; comeHome?: string; complete?: boolean },
+  ): void {
     const entry = this.#maps.get(id);
     const body = this.#body!;
     if (!entry) return;
@@ -279,10 +334,10 @@ export class Guest {
     body.takeOver(thread, call, (session) => {
       const [fd] = passDescriptors(body.stub, session, [file]);
       const [address] = session.run([
-        [nr.mmap, mapping.address, mapping.length, mapping.protection, mapping.flags, fd!, mapping.offset],
+        [nr.mmap, mapping.address, mapping.length, mapping.protection, mapping.flags, fd, mapping.offset],
         [nr.close_range, 0, 0xffffffff, 0],
       ]);
-      return address!;
+      return address;
     });
   }
 
@@ -309,16 +364,22 @@ export class Guest {
     const own: Range[] = [{ address: stub.base, length: layout.size }];
     const files = [...this.#files.values()];
     const space = readAddressSpace(stub.pid, {
-      own, flags: true,
-      identify: (mapping) => files.find((f) => f.inode === mapping.inode)?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 },
+      own,
+      flags: true,
+      identify: (mapping) =>
+        files.find((f) => f.inode === mapping.inode)?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 },
     });
     frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-    const tasks = frozen.map(({ stop }) => (stop.event === 0 ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } } : { task: stop }));
+    const tasks = frozen.map(({ stop }) =>
+      stop.event === 0
+        ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } }
+        : { task: stop },
+    );
     const image = captureImage(stub, tasks, space, (hostTid) => body.waitedTime(hostTid));
     image.limits = body.limits;
     image.pid = body.pid;
     image.threads.forEach((thread, i) => {
-      const { tid } = frozen[i]!.thread;
+      const { tid } = frozen[i].thread;
       thread.tid = tid;
       thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
     });
@@ -327,7 +388,13 @@ export class Guest {
       if (signal.tid) signal.tid = frozen.find(({ stop }) => stop.tid === signal.tid)?.thread.tid ?? 0;
     });
     image.signals.push(...pendingSignals(frozen), ...body.takeSignals());
-    this.#link.sendJson(frameType.homecoming, { image, reason, frozenFor: performance.now() - start, signalsReceived: body.signalsReceived, calls: [...body.calls] });
+    this.#link.sendJson(frameType.homecoming, {
+      image,
+      reason,
+      frozenFor: performance.now() - start,
+      signalsReceived: body.signalsReceived,
+      calls: [...body.calls],
+    });
     await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
   }
 
@@ -358,4 +425,3 @@ export class Guest {
     this.#context.finished(this);
   }
 }
-

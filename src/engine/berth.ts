@@ -12,7 +12,15 @@ import { layout, Stub, stepCall, syscallInstruction, type InjectedCall } from '.
 
 export const bodyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exitKill;
 
-const CLONE_NEW = { user: 0x10000000, pid: 0x20000000, mount: 0x20000, net: 0x40000000, ipc: 0x08000000, uts: 0x04000000, time: 0x80 };
+const CLONE_NEW = {
+  user: 0x10000000,
+  pid: 0x20000000,
+  mount: 0x20000,
+  net: 0x40000000,
+  ipc: 0x08000000,
+  uts: 0x04000000,
+  time: 0x80,
+};
 const everyNamespace = Object.values(CLONE_NEW).reduce((all, flag) => all | flag, 0);
 const MS_RDONLY = 1;
 const MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8;
@@ -92,13 +100,22 @@ function stop(pid: number): StoppedTask {
 
 function createInit(stub: Stub, first: StoppedTask, outer: number, options: BerthOptions): number {
   using session = stub.borrow(first);
-  session.must('leave the namespaces', [[nr.close_range, 0, 0xffffffff, 0], [nr.unshare, everyNamespace]]);
+  session.must('leave the namespaces', [
+    [nr.close_range, 0, 0xffffffff, 0],
+    [nr.unshare, everyNamespace],
+  ]);
   fs.writeFileSync(`/proc/${outer}/setgroups`, 'deny');
   const id = firstGuestId + options.guestNumber;
   fs.writeFileSync(`/proc/${outer}/uid_map`, `0 ${id} 1`);
   fs.writeFileSync(`/proc/${outer}/gid_map`, `0 ${id} 1`);
-  fs.writeFileSync(`/proc/${outer}/timens_offsets`, `monotonic ${clockText(options.monotonicOffset)}\nboottime ${clockText(options.boottimeOffset)}\n`);
-  session.must('take the guest identity', [[nr.setresgid, 0, 0, 0], [nr.setresuid, 0, 0, 0]]);
+  fs.writeFileSync(
+    `/proc/${outer}/timens_offsets`,
+    `monotonic ${clockText(options.monotonicOffset)}\nboottime ${clockText(options.boottimeOffset)}\n`,
+  );
+  session.must('take the guest identity', [
+    [nr.setresgid, 0, 0, 0],
+    [nr.setresuid, 0, 0, 0],
+  ]);
   const SIGCHLD = 17;
   const { task } = session.clone([nr.clone, SIGCHLD, 0, 0, 0, 0]);
   if (!task) throw new Error('Cannot create a berth: clone gave no child');
@@ -141,7 +158,10 @@ function emptyRoot(stub: Stub, init: StoppedTask): void {
 }
 
 /** struct clone_args (88 bytes): flags 0, exit_signal 32, set_tid 64, set_tid_size 72; clone(2). */
-export function writeCloneArguments(stub: Stub, options: { flags: number; exitSignal: number; tid: number }): InjectedCall {
+export function writeCloneArguments(
+  stub: Stub,
+  options: { flags: number; exitSignal: number; tid: number },
+): InjectedCall {
   const { memory } = stub;
   memory.u8.fill(0, layout.scratch, layout.scratch + 128);
   memory.write64(layout.scratch, options.flags);

@@ -13,7 +13,16 @@ import { describe, nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
-import { isLarge, receiveBulk, receiveResults, bodyMemory, sendCall, sendLargeCall, wireBuffers, type BodyCall } from './body_call.ts';
+import {
+  isLarge,
+  receiveBulk,
+  receiveResults,
+  bodyMemory,
+  sendCall,
+  sendLargeCall,
+  wireBuffers,
+  type BodyCall,
+} from './body_call.ts';
 import { BodyThread } from './body_thread.ts';
 import { signalImage } from './capture.ts';
 import { sleepingFor } from './freeze.ts';
@@ -76,7 +85,16 @@ export class Body {
   #returning = false;
   #halted = false;
 
-  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; listener: number; events: BodyEvents; image: ProcessImage; uid: number }) {
+  constructor(options: {
+    pid: number;
+    stub: Stub;
+    link: GuestLink;
+    loop: Loop;
+    listener: number;
+    events: BodyEvents;
+    image: ProcessImage;
+    uid: number;
+  }) {
     this.pid = options.pid;
     this.stub = options.stub;
     this.link = options.link;
@@ -125,14 +143,23 @@ export class Body {
     if (this.#returning) return this.loop.unwatch(this.#listener);
     arena.u8.fill(0, notificationAt, notificationAt + 80);
     if (kernel.call(nr.ioctl, this.#listener, NOTIF_RECV, arena.address + notificationAt) < 0) return; // withdrawn meanwhile
-    const hostTid = arena.u32[(notificationAt >> 2) + 2]!;
+    const hostTid = arena.u32[(notificationAt >> 2) + 2];
     const words = arena.u64.subarray(notificationAt >> 3, (notificationAt >> 3) + 10);
-    const number = arena.i32[(notificationAt >> 2) + 4]!;
-    const wrongArchitecture = arena.u32[(notificationAt >> 2) + 5]! !== 0xc000003e;
+    const number = arena.i32[(notificationAt >> 2) + 4];
+    const wrongArchitecture = arena.u32[(notificationAt >> 2) + 5] !== 0xc000003e;
     const thread = this.threads.find((t) => t.hostTid === hostTid);
     if (!thread) return;
-    const args = [words[4]!, words[5]!, words[6]!, words[7]!, words[8]!, words[9]!];
-    const call: BodyCall = { notification: words[0]!, id: this.#nextId++, nr: number, args, plan: [], wire: [], large: false, started: performance.now() };
+    const args = [words[4], words[5], words[6], words[7], words[8], words[9]];
+    const call: BodyCall = {
+      notification: words[0],
+      id: this.#nextId++,
+      nr: number,
+      args,
+      plan: [],
+      wire: [],
+      large: false,
+      started: performance.now(),
+    };
     thread.call = call;
     thread.answered = false;
     if (number !== nr.restart_syscall) thread.wait = undefined;
@@ -151,13 +178,22 @@ export class Body {
       case 'special':
         return specialCall(this, thread, call, plan.name);
       case 'forward':
-        if (plan.buffers.some((b) => b.direction === 'string' && this.#isOwnProc(b.address, b.length))) return this.comeHome(thread, `it looks at itself in /proc (${nameOf(call.nr)})`);
-        return this.forward(thread, { ...call, nr: plan.nr, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) });
+        if (plan.buffers.some((b) => b.direction === 'string' && this.#isOwnProc(b.address, b.length)))
+          return this.comeHome(thread, `it looks at itself in /proc (${nameOf(call.nr)})`);
+        return this.forward(thread, {
+          ...call,
+          nr: plan.nr,
+          args: plan.args,
+          plan: plan.buffers,
+          wire: wireBuffers(plan.buffers),
+        });
     }
   }
 
   #isOwnProc(address: number, length: number): boolean {
-    const path = Buffer.from(peek(this.hostPid, address, length)).toString('latin1').replace(/\0.*$/, '');
+    const path = Buffer.from(peek(this.hostPid, address, length))
+      .toString('latin1')
+      .replace(/\0.*$/, '');
     return path.startsWith('/proc') && isProcSelf(path, this.pid, ...this.threads.map((t) => t.tid));
   }
 
@@ -189,7 +225,9 @@ export class Body {
   /** Memory that cannot be read: home decides which error comes first, by the call with an address that is never mapped. */
   #forwardFault(thread: BodyThread, call: BodyCall): void {
     const kinds = describe(call.nr)?.arguments ?? [];
-    const args = call.args.map((arg, i) => (kinds[i] && kinds[i].kind !== 'value' && kinds[i].kind !== 'fd' && arg !== 0n ? 1n : arg));
+    const args = call.args.map((arg, i) =>
+      kinds[i] && kinds[i].kind !== 'value' && kinds[i].kind !== 'fd' && arg !== 0n ? 1n : arg,
+    );
     this.forward(thread, { ...call, args, plan: [], wire: [] });
   }
 
@@ -361,7 +399,7 @@ export class Body {
   /** When all threads that could take a signal are in forwarded calls, one of these calls must end. */
   #interruptSomebody(bit: bigint): void {
     const open = this.threads.filter((t) => (signalSets(t.hostTid).blocked & bit) === 0n);
-    if (open.length && open.every((t) => t.call)) this.#interruptCall(open[0]!);
+    if (open.length && open.every((t) => t.call)) this.#interruptCall(open[0]);
   }
 
   #interruptCall(thread: BodyThread): void {
@@ -404,13 +442,19 @@ export class Body {
    */
   #repeatUnseen(thread: BodyThread, stop: StoppedTask): void {
     const registers = stop.registers();
-    if (registers.interrupted && !thread.answered && describe(registers.syscall)?.class !== 'local') stop.setRegisters(registers.repeatCall());
+    if (registers.interrupted && !thread.answered && describe(registers.syscall)?.class !== 'local')
+      stop.setRegisters(registers.repeatCall());
   }
 
   /** A signal-delivery stop came instead of ours: the signal is put back. */
   #requeue(session: Injection, thread: BodyThread, stop: StoppedTask): void {
     if (stop.event !== 0) return;
-    queueSignal(this.stub, session, this.pid, signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    queueSignal(
+      this.stub,
+      session,
+      this.pid,
+      signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }),
+    );
   }
 
   #resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
@@ -493,7 +537,8 @@ export class Body {
     });
     const stops = await Promise.all(waits);
     const out: { thread: BodyThread; stop: StoppedTask }[] = [];
-    for (const { thread, stop } of stops) if (stop) out.push({ thread, stop: await this.#leaveVdso(thread, stop, milliseconds) });
+    for (const { thread, stop } of stops)
+      if (stop) out.push({ thread, stop: await this.#leaveVdso(thread, stop, milliseconds) });
     return out;
   }
 

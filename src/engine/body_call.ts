@@ -49,22 +49,32 @@ export function isLarge(wire: readonly WireBuffer[]): boolean {
 }
 
 function ranges(buffer: BufferPlan): Range[] {
-  return buffer.segments ? buffer.segments.map((s) => ({ address: s.address, length: s.length })) : [{ address: buffer.address, length: buffer.length }];
+  return buffer.segments
+    ? buffer.segments.map((s) => ({ address: s.address, length: s.length }))
+    : [{ address: buffer.address, length: buffer.length }];
 }
 
 function readBuffer(pid: number, buffer: BufferPlan, local: number): boolean {
-  return buffer.segments ? readRanges(pid, ranges(buffer), local) === buffer.length : readInto(pid, buffer.address, buffer.length, local) === buffer.length;
+  return buffer.segments
+    ? readRanges(pid, ranges(buffer), local) === buffer.length
+    : readInto(pid, buffer.address, buffer.length, local) === buffer.length;
 }
 
 /** Sends a call whose data fits one frame. @returns false when its arguments are not readable (EFAULT) */
 export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCall): boolean {
   const { out } = link;
-  let at = encodeRequest(out.view, frameHeader, { tid, nr: call.nr, args: [...call.args], large: false, buffers: [...call.wire] });
+  let at = encodeRequest(out.view, frameHeader, {
+    tid,
+    nr: call.nr,
+    args: [...call.args],
+    large: false,
+    buffers: [...call.wire],
+  });
   for (let i = 0; i < call.wire.length; i++) {
-    const buffer = call.wire[i]!;
+    const buffer = call.wire[i];
     // Also what is only written to goes there, so that bytes the call does not touch come back as they were.
     if (buffer.filled === filled.result && buffer.direction === direction.out) continue;
-    if (buffer.length && !readBuffer(pid, call.plan[i]!, out.address + at)) return false;
+    if (buffer.length && !readBuffer(pid, call.plan[i], out.address + at)) return false;
     at += padded(buffer.length);
   }
   link.sendFrame(frameType.request, at - frameHeader, call.id);
@@ -85,16 +95,22 @@ export function largeOffsets(wire: readonly WireBuffer[]): { offsets: number[]; 
 /** Sends a call with large data in pieces. @returns false on EFAULT */
 export async function sendLargeCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Promise<boolean> {
   const header = (type: number): void => {
-    const end = encodeRequest(link.out.view, frameHeader, { tid, nr: call.nr, args: [...call.args], large: true, buffers: [...call.wire] });
+    const end = encodeRequest(link.out.view, frameHeader, {
+      tid,
+      nr: call.nr,
+      args: [...call.args],
+      large: true,
+      buffers: [...call.wire],
+    });
     link.sendFrame(type, end - frameHeader, call.id);
   };
   header(frameType.largeRequest);
   const { offsets } = largeOffsets(call.wire);
   for (let i = 0; i < call.wire.length; i++) {
-    if (!(call.wire[i]!.direction & direction.in)) continue;
-    let position = offsets[i]!;
-    for (const segment of ranges(call.plan[i]!)) {
-      for (let done = 0; done < segment.length; ) {
+    if (!(call.wire[i].direction & direction.in)) continue;
+    let position = offsets[i];
+    for (const segment of ranges(call.plan[i])) {
+      for (let done = 0; done < segment.length;) {
         const part = Math.min(bulkChunk, segment.length - done);
         await link.drained();
         if (readInto(pid, segment.address + done, part, link.out.address + frameHeader + 8) !== part) return false;
@@ -116,11 +132,11 @@ export function receiveBulk(pid: number, call: BodyCall, frame: Frame): void {
   const { offsets } = largeOffsets(call.wire);
   const position = Number(frame.memory.view.getBigUint64(frame.offset, true));
   let index = offsets.length - 1;
-  while (index > 0 && offsets[index]! > position) index--;
-  let skip = position - offsets[index]!;
+  while (index > 0 && offsets[index] > position) index--;
+  let skip = position - offsets[index];
   let local = frame.memory.address + frame.offset + 8;
   let left = frame.length - 8;
-  for (const segment of ranges(call.plan[index]!)) {
+  for (const segment of ranges(call.plan[index])) {
     if (skip >= segment.length) {
       skip -= segment.length;
       continue;
@@ -141,10 +157,10 @@ export function receiveResults(pid: number, call: BodyCall, frame: Frame): numbe
   if (call.large) return result;
   let at = offset + 8;
   for (let i = 0; i < call.wire.length; i++) {
-    const bytes = validBytes(call.wire[i]!, result);
+    const bytes = validBytes(call.wire[i], result);
     if (bytes === 0) continue;
     if (at + bytes > offset + length) throw new RangeError(`Cannot read a reply: ${length} bytes are too few`);
-    if (!writeBuffer(pid, call.plan[i]!, bytes, memory, at)) return -14;
+    if (!writeBuffer(pid, call.plan[i], bytes, memory, at)) return -14;
     at += padded(bytes);
   }
   return result;
@@ -161,4 +177,3 @@ function writeBuffer(pid: number, buffer: BufferPlan, bytes: number, memory: Mem
   }
   return writeRanges(pid, parts, memory.address + at) === bytes;
 }
-

@@ -4,14 +4,31 @@ import fs from 'node:fs';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
 import { PageMap } from '../sys/pagemap.ts';
-import { commandName, descriptorTargets, mappingFlags, mappings, resourceLimits, statFields, status, type Mapping } from '../sys/procfs.ts';
+import {
+  commandName,
+  descriptorTargets,
+  mappingFlags,
+  mappings,
+  resourceLimits,
+  statFields,
+  status,
+  type Mapping,
+} from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { peek, poke, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, Registers } from '../sys/x64/registers.ts';
 import { describe } from '../sys/syscalls.ts';
 import type { FrozenTask } from './freeze.ts';
-import { protectionOf, specialNames, type FileImage, type MappingImage, type ProcessImage, type SignalImage, type ThreadImage } from './image.ts';
+import {
+  protectionOf,
+  specialNames,
+  type FileImage,
+  type MappingImage,
+  type ProcessImage,
+  type SignalImage,
+  type ThreadImage,
+} from './image.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
 
 /** The process must stay where it is; the message says why. */
@@ -53,12 +70,16 @@ export function mapFilesPath(pid: number, mapping: { start: number; end: number 
 }
 
 /** Reads the address space; with `flags` also the VmFlags. @throws StaysHome */
-export function readAddressSpace(pid: number, options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean }): AddressSpace {
+export function readAddressSpace(
+  pid: number,
+  options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean },
+): AddressSpace {
   const flags = mappingFlags(pid);
   const files: FileImage[] = [];
   const out: MappingImage[] = [];
   for (const m of mappings(pid)) {
-    if (m.name === '[vsyscall]' || options.own.some((r) => m.start >= r.address && m.end <= r.address + r.length)) continue;
+    if (m.name === '[vsyscall]' || options.own.some((r) => m.start >= r.address && m.end <= r.address + r.length))
+      continue;
     const vmFlags = flags.get(m.start) ?? new Set<string>();
     refuseMapping(pid, m, vmFlags);
     let file = -1;
@@ -68,8 +89,14 @@ export function readAddressSpace(pid: number, options: { identify: IdentifyFile;
       if (file < 0) file = files.push(image) - 1;
     }
     out.push({
-      start: m.start, end: m.end, protection: protectionOf(m.permissions), file, offset: m.offset, shared: m.permissions[3] === 's',
-      flags: keptFlags.filter((f) => vmFlags.has(f)), name: m.name.startsWith('[') ? m.name : '',
+      start: m.start,
+      end: m.end,
+      protection: protectionOf(m.permissions),
+      file,
+      offset: m.offset,
+      shared: m.permissions[3] === 's',
+      flags: keptFlags.filter((f) => vmFlags.has(f)),
+      name: m.name.startsWith('[') ? m.name : '',
     });
   }
   return { mappings: out, files };
@@ -103,7 +130,10 @@ export function vdsoOf(pid: number): { digest: string; specials: { name: string;
   const maps = mappings(pid).filter((m) => specialNames.has(m.name) && m.name !== '[vsyscall]');
   const vdso = maps.find((m) => m.name === '[vdso]');
   const bytes = vdso ? peek(pid, vdso.start, vdso.end - vdso.start) : new Uint8Array();
-  return { digest: createHash('sha256').update(bytes).digest('hex'), specials: maps.map((m) => ({ name: m.name, length: m.end - m.start })) };
+  return {
+    digest: createHash('sha256').update(bytes).digest('hex'),
+    specials: maps.map((m) => ({ name: m.name, length: m.end - m.start })),
+  };
 }
 
 const PR_GET_TID_ADDRESS = 40;
@@ -127,7 +157,11 @@ export function cpuTimeOfThread(tid: number): number {
 }
 
 /** State of all threads and of the process; every thread is borrowed once. */
-export function captureThreads(stub: Stub, frozen: readonly FrozenTask[], waitedTime: WaitedTime): { threads: ThreadImage[]; actions: string; brk: number } {
+export function captureThreads(
+  stub: Stub,
+  frozen: readonly FrozenTask[],
+  waitedTime: WaitedTime,
+): { threads: ThreadImage[]; actions: string; brk: number } {
   const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
   let actions = '';
@@ -138,7 +172,11 @@ export function captureThreads(stub: Stub, frozen: readonly FrozenTask[], waited
     const rseq = task.rseq();
     const extendedState = Buffer.from(task.extendedState()).toString('base64');
     using session = stub.borrow(task, mask);
-    const calls: InjectedCall[] = [[nr.sigaltstack, 0, at], [nr.prctl, PR_GET_TID_ADDRESS, at + 32], [nr.get_robust_list, 0, at + 40, at + 48]];
+    const calls: InjectedCall[] = [
+      [nr.sigaltstack, 0, at],
+      [nr.prctl, PR_GET_TID_ADDRESS, at + 32],
+      [nr.get_robust_list, 0, at + 40, at + 48],
+    ];
     if (index === 0) {
       calls.push([nr.brk, 0]);
       for (let signal = 1; signal <= 64; signal++) calls.push([nr.rt_sigaction, signal, 0, at + 64 + signal * 32, 8]);
@@ -152,10 +190,19 @@ export function captureThreads(stub: Stub, frozen: readonly FrozenTask[], waited
       actions = bytes.toString('base64', 96, 96 + 64 * 32);
     }
     threads.push({
-      tid: task.tid, registers: encodeRegisters(prepareToResume(task, registers, { rseq, waitedTime })), extendedState, mask: mask.toString(16),
-      alternateStack: bytes.toString('base64', 0, 24), clearTid: results[1]! < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
-      robustList: results[2]! < 0 ? { head: 0, length: 0 } : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
-      rseq, cpuTime: cpuTimeOfThread(task.tid), restartOf: registers.number('rax') === -516 ? registers.syscall : 0,
+      tid: task.tid,
+      registers: encodeRegisters(prepareToResume(task, registers, { rseq, waitedTime })),
+      extendedState,
+      mask: mask.toString(16),
+      alternateStack: bytes.toString('base64', 0, 24),
+      clearTid: results[1] < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
+      robustList:
+        results[2] < 0
+          ? { head: 0, length: 0 }
+          : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
+      rseq,
+      cpuTime: cpuTimeOfThread(task.tid),
+      restartOf: registers.number('rax') === -516 ? registers.syscall : 0,
     });
   });
   return { threads, actions, brk };
@@ -175,9 +222,18 @@ const FUTEX_WAIT = 0;
 export type WaitedTime = (tid: number) => number | undefined;
 
 /** Waits whose time-out in milliseconds is a register. */
-const timeoutRegister: Readonly<Record<number, 'rdx' | 'r10'>> = { 7: 'rdx' /* poll */, [nr.epoll_wait]: 'r10', [nr.epoll_pwait]: 'r10' };
+const timeoutRegister: Readonly<Record<number, 'rdx' | 'r10'>> = {
+  7: 'rdx' /* poll */,
+  [nr.epoll_wait]: 'r10',
+  [nr.epoll_pwait]: 'r10',
+};
 /** Waits whose relative time-out is a struct timespec that a register points to. */
-const timeoutPointer: Readonly<Record<number, 'rdx' | 'r10'>> = { [nr.rt_sigtimedwait]: 'rdx', [nr.semtimedop]: 'r10', [nr.epoll_pwait2]: 'r10', [nr.futex]: 'r10' };
+const timeoutPointer: Readonly<Record<number, 'rdx' | 'r10'>> = {
+  [nr.rt_sigtimedwait]: 'rdx',
+  [nr.semtimedop]: 'r10',
+  [nr.epoll_pwait2]: 'r10',
+  [nr.futex]: 'r10',
+};
 /** Below the stack pointer and its red zone: nobody's memory until the call has been made again. */
 const belowStack = 512;
 
@@ -207,7 +263,11 @@ function repeatForTheRest(tid: number, registers: Registers, waited: number | un
 }
 
 /** Undoes an interrupted call and a half-done rseq critical section, so that the registers mean the same elsewhere. */
-function prepareToResume(task: StoppedTask, registers: Registers, { rseq, waitedTime }: { rseq: ThreadImage['rseq']; waitedTime: WaitedTime }): Registers {
+function prepareToResume(
+  task: StoppedTask,
+  registers: Registers,
+  { rseq, waitedTime }: { rseq: ThreadImage['rseq']; waitedTime: WaitedTime },
+): Registers {
   const out = registers.copy();
   if (rseq) abortCriticalSection(task.tid, out, rseq.pointer);
   if (out.syscall < 0) return out.set('orig_rax', -1);
@@ -235,20 +295,32 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
   const section = Buffer.from(peek(tid, descriptor, 32));
   if (section.length < 32) return;
   const start = section.readBigUInt64LE(8);
-  if (registers.get('rip') - start < section.readBigUInt64LE(16) && registers.get('rip') >= start) registers.set('rip', section.readBigUInt64LE(24));
+  if (registers.get('rip') - start < section.readBigUInt64LE(16) && registers.get('rip') >= start)
+    registers.set('rip', section.readBigUInt64LE(24));
 }
 
 /** The whole image of a frozen process. @throws StaysHome */
-export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace, waitedTime: WaitedTime = () => undefined): ProcessImage {
+export function captureImage(
+  stub: Stub,
+  frozen: readonly FrozenTask[],
+  space: AddressSpace,
+  waitedTime: WaitedTime = () => undefined,
+): ProcessImage {
   const { pid } = stub;
   const { threads, actions, brk } = captureThreads(stub, frozen, waitedTime);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
   return {
-    pid, command: commandName(pid), mappings: space.mappings, files: space.files,
+    pid,
+    command: commandName(pid),
+    mappings: space.mappings,
+    files: space.files,
     // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end
     layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
-    actions, threads, cpuTime: cpuTimeOfProcess(pid), limits: resourceLimits(pid),
+    actions,
+    threads,
+    cpuTime: cpuTimeOfProcess(pid),
+    limits: resourceLimits(pid),
     signals: frozen.flatMap(({ task, pendingSignal }) => (pendingSignal ? [signalImage(task.tid, pendingSignal)] : [])),
   };
 }
@@ -259,7 +331,11 @@ const SI_TKILL = -6;
 export function signalImage(tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
   const code = new DataView(pending.info.buffer, pending.info.byteOffset).getInt32(8, true);
   const fault = code > 0 && [4, 5, 7, 8, 11].includes(pending.signal); // ILL, TRAP, BUS, FPE, SEGV raised by an instruction
-  return { signal: pending.signal, info: Buffer.from(pending.info).toString('base64'), tid: code === SI_TKILL || fault ? tid : 0 };
+  return {
+    signal: pending.signal,
+    info: Buffer.from(pending.info).toString('base64'),
+    tid: code === SI_TKILL || fault ? tid : 0,
+  };
 }
 
 /** The runs of pages with content of their own. */

@@ -4,8 +4,15 @@ import path from 'node:path';
 
 /** Where this process's cgroup2 directory is, or undefined without a writable cgroup2. */
 function ownCgroup(): string | undefined {
-  const mount = fs.readFileSync('/proc/self/mountinfo', 'latin1').split('\n').find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
-  const entry = fs.readFileSync('/proc/self/cgroup', 'latin1').split('\n').find((line) => line.startsWith('0::'));
+  const mount = fs
+    .readFileSync('/proc/self/mountinfo', 'latin1')
+    .split('\n')
+    .find((line) => line.includes(' - cgroup2 '))
+    ?.split(' ')[4];
+  const entry = fs
+    .readFileSync('/proc/self/cgroup', 'latin1')
+    .split('\n')
+    .find((line) => line.startsWith('0::'));
   if (!mount || !entry) return undefined;
   const directory = path.join(mount, entry.slice(3));
   return fs.existsSync(path.join(directory, 'cgroup.procs')) ? directory : undefined;

@@ -10,7 +10,7 @@ const at = scratch(16);
 /** The clock as this process sees it, nanoseconds. */
 export function readClock(clock: keyof typeof clockIds): bigint {
   kernel.call(nr.clock_gettime, clockIds[clock], arena.address + at);
-  return arena.u64[at >> 3]! * 1_000_000_000n + arena.u64[(at >> 3) + 1]!;
+  return arena.u64[at >> 3] * 1_000_000_000n + arena.u64[(at >> 3) + 1];
 }
 
 /** Offsets of this process's own time namespace, which count from the initial one (time_namespaces(7)). */
@@ -18,7 +18,7 @@ export function ownTimeOffsets(): { monotonic: bigint; boottime: bigint } {
   const out = { monotonic: 0n, boottime: 0n };
   for (const line of fs.readFileSync('/proc/self/timens_offsets', 'latin1').split('\n')) {
     const [name, seconds, nanoseconds] = line.trim().split(/\s+/);
-    if (name === 'monotonic' || name === 'boottime') out[name] = BigInt(seconds!) * 1_000_000_000n + BigInt(nanoseconds!);
+    if (name === 'monotonic' || name === 'boottime') out[name] = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
   }
   return out;
 }

@@ -11,7 +11,17 @@ import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { Handshake } from '../wire/handshake.ts';
 import { frameHeader, frameType, protocolVersion } from '../wire/frames.ts';
-import { captureImage, contentRanges, identifyByStat, readAddressSpace, refuseProcess, StaysHome, vdsoOf, type AddressSpace, type IdentifyFile } from './capture.ts';
+import {
+  captureImage,
+  contentRanges,
+  identifyByStat,
+  readAddressSpace,
+  refuseProcess,
+  StaysHome,
+  vdsoOf,
+  type AddressSpace,
+  type IdentifyFile,
+} from './capture.ts';
 import { readClock } from './clocks.ts';
 import { Deputy, recorderAction } from './deputy.ts';
 import { freezeProcess, thaw, type FrozenTask } from './freeze.ts';
@@ -60,7 +70,15 @@ export interface ReturnResult {
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
 /** The steps of a migration before it is decided, in their order. */
-export const migrationSteps = ['connected', 'prepared', 'frozen', 'captured', 'image-sent', 'pages-sent', 'ready'] as const;
+export const migrationSteps = [
+  'connected',
+  'prepared',
+  'frozen',
+  'captured',
+  'image-sent',
+  'pages-sent',
+  'ready',
+] as const;
 export type MigrationStep = (typeof migrationSteps)[number];
 const holdMilliseconds = 3000;
 const connectDeadline = 5000;
@@ -82,7 +100,16 @@ export class Departure {
   #limits: [string, string][] = [];
   #state: 'leaving' | 'away' | 'returning' | 'gone' = 'leaving';
   #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
-  #homecoming: { image: ProcessImage; reason: string; frozenFor: number; start: number; bytes: number; calls: [string, { count: number; milliseconds: number }][] } | undefined;
+  #homecoming:
+    | {
+        image: ProcessImage;
+        reason: string;
+        frozenFor: number;
+        start: number;
+        bytes: number;
+        calls: [string, { count: number; milliseconds: number }][];
+      }
+    | undefined;
   readonly since = Date.now();
   readonly uid: number;
   readonly command: string;
@@ -98,7 +125,6 @@ export class Departure {
     this.#identify = identifyByStat(context.node);
     this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
     this.command = commandName(pid);
-
   }
 
   get state(): string {
@@ -155,8 +181,17 @@ export class Departure {
     const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
     const stubBase = freeStubBase(this.pid);
     const preparation: Preparation & { version: number } = {
-      version: protocolVersion, pid: this.pid, uid: this.uid, command: this.command, home: this.#context.node, stubBase, files: this.#wantedFiles(space),
-      clockOffsets: await measureClockOffsets(link), vdso: vdsoOf(this.pid), cpuFeatures: '', moves: this.moves,
+      version: protocolVersion,
+      pid: this.pid,
+      uid: this.uid,
+      command: this.command,
+      home: this.#context.node,
+      stubBase,
+      files: this.#wantedFiles(space),
+      clockOffsets: await measureClockOffsets(link),
+      vdso: vdsoOf(this.pid),
+      cpuFeatures: '',
+      moves: this.moves,
     };
     await this.#sendFiles(link, space, preparation, progress);
     return stubBase;
@@ -165,14 +200,22 @@ export class Departure {
   #wantedFiles(space: AddressSpace): { file: FileImage; ranges: Range[] }[] {
     return space.files.map((file, index) => ({
       file,
-      ranges: space.mappings.filter((m) => m.file === index).map((m) => ({ address: m.offset, length: m.end - m.start })),
+      ranges: space.mappings
+        .filter((m) => m.file === index)
+        .map((m) => ({ address: m.offset, length: m.end - m.start })),
     }));
   }
 
   /** Announces files and sends what the hosting node lacks of them. */
-  async #sendFiles(link: GuestLink, space: AddressSpace, message: Pick<Preparation, 'files'>, progress: Progress): Promise<void> {
+  async #sendFiles(
+    link: GuestLink,
+    space: AddressSpace,
+    message: Pick<Preparation, 'files'>,
+    progress: Progress,
+  ): Promise<void> {
     this.#files.rememberAll(this.pid, this.#identify, space);
-    for (const { file } of message.files) if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
+    for (const { file } of message.files)
+      if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
     const answer = link.expect([frameType.prepared, frameType.abort], answerDeadline);
     link.sendJson(frameType.prepare, message);
     const { type, text } = await answer;
@@ -181,11 +224,18 @@ export class Departure {
     const total = missing.flat().reduce((sum, r) => sum + r.length, 0);
     let sent = 0;
     for (let i = 0; i < missing.length; i++) {
-      await this.#sendFileRanges(link, message.files[i]!.file, missing[i]!, (bytes) => progress('files', (sent += bytes), total));
+      await this.#sendFileRanges(link, message.files[i].file, missing[i], (bytes) =>
+        progress('files', (sent += bytes), total),
+      );
     }
   }
 
-  async #sendFileRanges(link: GuestLink, file: FileImage, ranges: readonly Range[], sent: (bytes: number) => void): Promise<void> {
+  async #sendFileRanges(
+    link: GuestLink,
+    file: FileImage,
+    ranges: readonly Range[],
+    sent: (bytes: number) => void,
+  ): Promise<void> {
     const fd = this.#files.descriptor(file.identity);
     const index = this.#knownFiles.findIndex((f) => f.identity === file.identity);
     if (fd === undefined || index < 0) throw new StaysHome(this.pid, 'a file that it maps cannot be opened');
@@ -205,7 +255,10 @@ export class Departure {
     }
   }
 
-  async #freezeAndGo(link: GuestLink, options: { stubBase: number; start: number; progress: Progress }): Promise<MigrationResult> {
+  async #freezeAndGo(
+    link: GuestLink,
+    options: { stubBase: number; start: number; progress: Progress },
+  ): Promise<MigrationResult> {
     const { loop } = this.#context;
     options.progress('freeze', 0, 0);
     const frozenAt = performance.now();
@@ -214,7 +267,7 @@ export class Departure {
     let sent = 0;
     try {
       await this.#step('frozen');
-      const main = frozen[0]!.task;
+      const main = frozen[0].task;
       this.#limits = resourceLimits(this.pid);
       stub = Stub.install(main, this.pid, { base: options.stubBase });
       setMemoryLimits(this.pid, noLimits);
@@ -235,7 +288,11 @@ export class Departure {
       await this.#step('pages-sent');
       const { type, text } = await ready;
       await this.#step('ready');
-      if (type === frameType.abort) throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${(JSON.parse(text) as { reason: string }).reason}`);
+      if (type === frameType.abort)
+        throw new StaysHome(
+          this.pid,
+          `node ${this.peer.name} gave up: ${(JSON.parse(text) as { reason: string }).reason}`,
+        );
       assertAlive(frozen);
     } catch (error) {
       this.#goOnAtHome(stub, frozen);
@@ -245,17 +302,32 @@ export class Departure {
     const freezeMs = performance.now() - frozenAt;
     this.#park(link, stub, frozen);
     options.progress('resume', sent, sent);
-    const result = { pid: this.pid, to: this.peer.name, freezeMs, totalMs: performance.now() - options.start, bytes: sent, threads: frozen.length };
+    const result = {
+      pid: this.pid,
+      to: this.peer.name,
+      freezeMs,
+      totalMs: performance.now() - options.start,
+      bytes: sent,
+      threads: frozen.length,
+    };
     this.#context.log('process.left', { ...result });
     return result;
   }
 
-  async #capture(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[], progress: Progress): Promise<ProcessImage> {
+  async #capture(
+    link: GuestLink,
+    stub: Stub,
+    frozen: readonly FrozenTask[],
+    progress: Progress,
+  ): Promise<ProcessImage> {
     const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
     const space = readAddressSpace(this.pid, { identify: this.#identify, own, flags: true });
-    const news = this.#wantedFiles(space).filter(({ file }) => !this.#knownFiles.some((f) => f.identity === file.identity));
+    const news = this.#wantedFiles(space).filter(
+      ({ file }) => !this.#knownFiles.some((f) => f.identity === file.identity),
+    );
     const more = this.#wantedFiles(space);
-    if (news.length || this.#mapsMore(space)) await this.#sendFiles(link, space, { version: protocolVersion, files: more } as unknown as Preparation, progress);
+    if (news.length || this.#mapsMore(space))
+      await this.#sendFiles(link, space, { version: protocolVersion, files: more } as unknown as Preparation, progress);
     this.#space = space;
     const image = captureImage(stub, frozen, space, (tid) => frozen.find(({ task }) => task.tid === tid)?.waited);
     image.limits = this.#limits;
@@ -267,7 +339,9 @@ export class Departure {
 
   /** Whether file ranges are mapped that were not announced before. */
   #mapsMore(space: AddressSpace): boolean {
-    const keys = space.mappings.filter((m) => m.file >= 0).map((m) => `${space.files[m.file]!.identity} ${m.offset} ${m.end - m.start}`);
+    const keys = space.mappings
+      .filter((m) => m.file >= 0)
+      .map((m) => `${space.files[m.file].identity} ${m.offset} ${m.end - m.start}`);
     const more = keys.some((key) => !this.#preparedRanges.has(key));
     for (const key of keys) this.#preparedRanges.add(key);
     return more;
@@ -276,7 +350,7 @@ export class Departure {
   /** Nothing has happened: the threads continue as if they had never been stopped. */
   #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
     try {
-      const main = frozen[0]!.task;
+      const main = frozen[0].task;
       if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
       if (stub) {
         const signals = this.#image?.signals ?? [];
@@ -294,16 +368,26 @@ export class Departure {
 
   #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): void {
     const { loop } = this.#context;
-    const deputy = new Deputy({ pid: this.pid, stub, link, loop, events: { ended: (status) => this.#onEnded(status) } });
+    const deputy = new Deputy({
+      pid: this.pid,
+      stub,
+      link,
+      loop,
+      events: { ended: (status) => this.#onEnded(status) },
+    });
     this.#deputy = deputy;
     const image = this.#image!;
     frozen.forEach(({ task }, index) => {
       {
         using session = stub.borrow(task);
-        const thread = image.threads[index]!;
-        const calls: InjectedCall[] = [[nr.set_tid_address, 0], [nr.set_robust_list, 0, 24]];
+        const thread = image.threads[index];
+        const calls: InjectedCall[] = [
+          [nr.set_tid_address, 0],
+          [nr.set_robust_list, 0, 24],
+        ];
         const RSEQ_UNREGISTER = 1;
-        if (thread.rseq) calls.push([nr.rseq, thread.rseq.pointer, thread.rseq.size, RSEQ_UNREGISTER, thread.rseq.signature]);
+        if (thread.rseq)
+          calls.push([nr.rseq, thread.rseq.pointer, thread.rseq.size, RSEQ_UNREGISTER, thread.rseq.signature]);
         if (index === 0) calls.push(...recorderCalls(stub, image.actions));
         session.run(calls);
       }
@@ -364,7 +448,10 @@ export class Departure {
     }
   }
 
-  #onMapFile(id: number, wish: { fd: number; shared?: boolean; want?: Range[]; file?: FileImage; index?: number }): void {
+  #onMapFile(
+    id: number,
+    wish: { fd: number; shared?: boolean; want?: Range[]; file?: FileImage; index?: number },
+  ): void {
     const link = this.#link!;
     if (wish.want && wish.file) {
       const { want, file } = wish;
@@ -382,13 +469,18 @@ export class Departure {
     const EACCES = -13;
     try {
       const stat = fs.statSync(path, { bigint: true });
-      if (!stat.isFile()) return link.sendJson(frameType.mapped, { comeHome: 'it maps something that is not a regular file' }, id);
-      if (wish.shared && !openedReadOnly(this.pid, wish.fd)) return link.sendJson(frameType.mapped, { comeHome: 'it maps a writable file shared' }, id);
+      if (!stat.isFile())
+        return link.sendJson(frameType.mapped, { comeHome: 'it maps something that is not a regular file' }, id);
+      if (wish.shared && !openedReadOnly(this.pid, wish.fd))
+        return link.sendJson(frameType.mapped, { comeHome: 'it maps a writable file shared' }, id);
       const copy = descriptorOf(this.pid, wish.fd);
       if (copy < 0) return link.sendJson(frameType.mapped, { failed: EBADF }, id);
       kernel.call(nr.close, copy);
       const device = `${(stat.dev >> 8n).toString(16).padStart(2, '0')}:${(stat.dev & 0xffn).toString(16).padStart(2, '0')}`;
-      const file: FileImage = { identity: [this.#context.node, `${device} ${stat.ino}`, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '), size: Number(stat.size) };
+      const file: FileImage = {
+        identity: [this.#context.node, `${device} ${stat.ino}`, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '),
+        size: Number(stat.size),
+      };
       this.#files.remember(file, path);
       if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
       link.sendJson(frameType.mapped, { file }, id);
@@ -411,7 +503,10 @@ export class Departure {
     if (main && signal !== 9) {
       using session = deputy.stub.borrow(main);
       deputy.stub.writeAction(0, recorderAction(deputy.stub, 0n, 0n));
-      session.run([[nr.rt_sigaction, signal, deputy.stub.scratchAddress(0), 0, 8], [nr.kill, this.pid, signal]]);
+      session.run([
+        [nr.rt_sigaction, signal, deputy.stub.scratchAddress(0), 0, 8],
+        [nr.kill, this.pid, signal],
+      ]);
       main.setSignalMask(0n);
     }
     for (const task of tasks) task.detach();
@@ -444,7 +539,8 @@ export class Departure {
 
   /** Gives stale memory back to the node. @returns bytes */
   release(): number {
-    if (!this.#deputy || !this.#space || this.#state !== 'away') throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
+    if (!this.#deputy || !this.#space || this.#state !== 'away')
+      throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
     return this.#deputy.release(this.#space.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
   }
 
@@ -452,13 +548,26 @@ export class Departure {
 
   /** Asks the hosting node to send the process home. */
   recall(): Promise<ReturnResult> {
-    const promise = this.#context.loop.promise<ReturnResult>((resolve, reject) => void this.#returned.push({ resolve, reject }));
+    const promise = this.#context.loop.promise<ReturnResult>(
+      (resolve, reject) => void this.#returned.push({ resolve, reject }),
+    );
     if (this.#state === 'away') this.#link!.sendFrame(frameType.recall, 0);
-    else if (this.#state !== 'returning') for (const waiter of this.#returned.splice(0)) waiter.reject(new Error(`Cannot bring process ${this.pid} home: it is ${this.#state}`));
+    else if (this.#state !== 'returning')
+      for (const waiter of this.#returned.splice(0))
+        waiter.reject(new Error(`Cannot bring process ${this.pid} home: it is ${this.#state}`));
     return promise;
   }
 
-  #onHomecoming(deputy: Deputy, message: { image: ProcessImage; reason: string; frozenFor: number; signalsReceived: number; calls: [string, { count: number; milliseconds: number }][] }): void {
+  #onHomecoming(
+    deputy: Deputy,
+    message: {
+      image: ProcessImage;
+      reason: string;
+      frozenFor: number;
+      signalsReceived: number;
+      calls: [string, { count: number; milliseconds: number }][];
+    },
+  ): void {
     this.#state = 'returning';
     this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
     this.calls = message.calls;
@@ -466,7 +575,7 @@ export class Departure {
     const tasks = deputy.takeApart();
     this.#tasks = tasks;
     message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
-    adoptAddressSpace(deputy.stub, tasks[0]!, message.image, { files: this.#files, identify: this.#identify });
+    adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#files, identify: this.#identify });
   }
 
   #tasks: StoppedTask[] = [];
@@ -486,12 +595,20 @@ export class Departure {
   #close(how: string): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
-    for (const waiter of this.#returned.splice(0)) waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
+    for (const waiter of this.#returned.splice(0))
+      waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
     if (how !== 'home') this.#deputy?.stub.release();
     this.#files.free();
     const link = this.#link!;
     // What is still queued (the last frame) may go out first.
-    this.#context.loop.start(() => link.drained().catch(() => {}).then(() => link.close()), () => {});
+    this.#context.loop.start(
+      () =>
+        link
+          .drained()
+          .catch(() => {})
+          .then(() => link.close()),
+      () => {},
+    );
     this.#context.finished(this, how);
   }
 }
@@ -512,7 +629,10 @@ async function measureClockOffsets(link: GuestLink): Promise<Preparation['clockO
     best = roundTrip;
     const theirs = JSON.parse(text) as { monotonic: string; boottime: string };
     const half = roundTrip / 2n;
-    offsets = { monotonic: String(sent + half - BigInt(theirs.monotonic)), boottime: String(boot + half - BigInt(theirs.boottime)) };
+    offsets = {
+      monotonic: String(sent + half - BigInt(theirs.monotonic)),
+      boottime: String(boot + half - BigInt(theirs.boottime)),
+    };
   }
   return offsets;
 }
@@ -558,4 +678,3 @@ function recorderCalls(stub: Stub, actions: string): InjectedCall[] {
 function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
   resumeAtHome(deputy.stub, deputy.takeApart(), image);
 }
-

@@ -109,7 +109,10 @@ export class Deputy {
 
   #enterLoop(task: StoppedTask, thread: DeputyThread, registers: Registers = task.registers()): void {
     const { stub } = this;
-    registers.set('rip', stub.base + stub.code.loop).set('rbx', stub.base + stub.slotOffset(thread.slot)).set('orig_rax', -1);
+    registers
+      .set('rip', stub.base + stub.code.loop)
+      .set('rbx', stub.base + stub.slotOffset(thread.slot))
+      .set('orig_rax', -1);
     task.setRegisters(registers);
   }
 
@@ -132,7 +135,7 @@ export class Deputy {
   }
 
   #result(thread: DeputyThread): number {
-    return Number(BigInt.asIntN(64, this.stub.memory.u64[(this.stub.slotOffset(thread.slot) + slotLayout.result) / 8]!));
+    return Number(BigInt.asIntN(64, this.stub.memory.u64[(this.stub.slotOffset(thread.slot) + slotLayout.result) / 8]));
   }
 
   /** Makes a call of our own in a thread that has nothing else to do. */
@@ -140,7 +143,8 @@ export class Deputy {
     this.#post(thread, number, args.map(BigInt), 0);
     const start = performance.now();
     while (this.#state(thread) !== slotState.done) {
-      if (performance.now() - start > ownCallDeadline) throw new Error(`Cannot make call ${number} in thread ${thread.tid}: it does not answer`);
+      if (performance.now() - start > ownCallDeadline)
+        throw new Error(`Cannot make call ${number} in thread ${thread.tid}: it does not answer`);
       kernel.call(nr.sched_yield);
     }
     return this.#result(thread);
@@ -162,13 +166,13 @@ export class Deputy {
       const large = thread.large;
       if (large?.id !== frame.id) throw new RangeError('Cannot serve a large request that was not announced');
       const { offsets } = largeOffsets(wire.buffers);
-      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(large.address + offsets[i]!)));
+      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(large.address + offsets[i])));
       request = { id: frame.id, wire, offsets, large };
     } else {
       const offsets = this.#placeBuffers(thread, wire, frame);
       wire.buffers.forEach((buffer, i) => {
-        if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, wire, buffer, offsets[i]!, 'there');
-        else args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]!);
+        if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, wire, buffer, offsets[i], 'there');
+        else args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]);
       });
       request = { id: frame.id, wire, offsets, large: undefined };
     }
@@ -187,9 +191,11 @@ export class Deputy {
     return wire.buffers.map((buffer) => {
       const at = to;
       to += (buffer.length + 63) & ~63;
-      if (to > this.stub.bounceOffset(1) - this.stub.bounceOffset(0)) throw new RangeError('Cannot serve a request larger than bounce memory');
+      if (to > this.stub.bounceOffset(1) - this.stub.bounceOffset(0))
+        throw new RangeError('Cannot serve a request larger than bounce memory');
       if (buffer.filled === filled.result && buffer.direction === direction.out) return at;
-      if (from + buffer.length > frame.offset + frame.length) throw new RangeError('Cannot serve a request with too little data');
+      if (from + buffer.length > frame.offset + frame.length)
+        throw new RangeError('Cannot serve a request with too little data');
       memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + at);
       from += padded(buffer.length);
       return at;
@@ -197,9 +203,15 @@ export class Deputy {
   }
 
   /** Copies between the slot's bounce memory and the deputy's own memory at the argument's address. */
-  #copyInPlace(thread: DeputyThread, wire: WireRequest, buffer: WireRequest['buffers'][number], offset: number, way: 'there' | 'back'): void {
+  #copyInPlace(
+    thread: DeputyThread,
+    wire: WireRequest,
+    buffer: WireRequest['buffers'][number],
+    offset: number,
+    way: 'there' | 'back',
+  ): void {
     const local = this.stub.memory.address + this.stub.bounceOffset(thread.slot) + offset;
-    const address = Number(wire.args[buffer.argument]!);
+    const address = Number(wire.args[buffer.argument]);
     if (way === 'there') writeFrom(this.pid, address, buffer.length, local);
     else readInto(this.pid, address, buffer.length, local);
   }
@@ -218,7 +230,8 @@ export class Deputy {
     const thread = [...this.#threads.values()].find((t) => t.large?.id === frame.id);
     const offset = frame.length >= 8 ? frameNumber(frame, 0) : -1;
     const length = frame.length - 8;
-    if (!thread?.large || offset < 0 || offset + length > thread.large.total) throw new RangeError('Cannot place bulk data that no request announced');
+    if (!thread?.large || offset < 0 || offset + length > thread.large.total)
+      throw new RangeError('Cannot place bulk data that no request announced');
     writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
   }
 
@@ -262,8 +275,8 @@ export class Deputy {
     request.wire.buffers.forEach((buffer, i) => {
       const bytes = validBytes(buffer, result);
       if (bytes === 0) return;
-      if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, request.wire, buffer, request.offsets[i]!, 'back');
-      const from = base + request.offsets[i]!;
+      if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, request.wire, buffer, request.offsets[i], 'back');
+      const from = base + request.offsets[i];
       out.u8.set(this.stub.memory.u8.subarray(from, from + bytes), at);
       at += padded(bytes);
     });
@@ -275,13 +288,13 @@ export class Deputy {
       async () => {
         const { address, total } = request.large!;
         for (let i = 0; i < request.wire.buffers.length; i++) {
-          const bytes = validBytes(request.wire.buffers[i]!, result);
-          for (let done = 0; done < bytes; ) {
+          const bytes = validBytes(request.wire.buffers[i], result);
+          for (let done = 0; done < bytes;) {
             await this.link.drained();
             const part = Math.min(bulkChunk, bytes - done);
             const { out } = this.link;
-            out.write64(frameHeader, request.offsets[i]! + done);
-            readInto(this.pid, address + request.offsets[i]! + done, part, out.address + frameHeader + 8);
+            out.write64(frameHeader, request.offsets[i] + done);
+            readInto(this.pid, address + request.offsets[i] + done, part, out.address + frameHeader + 8);
             this.link.sendFrame(frameType.bulk, 8 + part, request.id);
             done += part;
           }
@@ -327,10 +340,12 @@ export class Deputy {
     const rip = registers.number('rip');
     const result = registers.number('rax');
     if (state === slotState.executing && rip === base + code.loopCall + 2 && registers.syscall >= 0) {
-      const unfinished = registers.interrupted || (result === EINTR && describe(registers.syscall)?.interrupted === 'eintr');
+      const unfinished =
+        registers.interrupted || (result === EINTR && describe(registers.syscall)?.interrupted === 'eintr');
       if (!unfinished) return void stop.resume(); // it has just finished: the loop stores the result
       this.#withdraw(thread, stop, registers, result);
-    } else if (state === slotState.requested || rip <= base + code.loopCall) this.#withdraw(thread, stop, registers, ERESTARTSYS);
+    } else if (state === slotState.requested || rip <= base + code.loopCall)
+      this.#withdraw(thread, stop, registers, ERESTARTSYS);
     else stop.resume();
   }
 
@@ -371,7 +386,11 @@ export class Deputy {
   /** A signal for the program: its place of action is the body. Only SIGSTOP acts here, since nothing can catch it. */
   #onSignal(thread: DeputyThread, stop: StoppedTask): void {
     const registers = stop.registers();
-    if (registers.number('rax') === EINTR && registers.syscall >= 0 && describe(registers.syscall)?.interrupted === 'eintr') {
+    if (
+      registers.number('rax') === EINTR &&
+      registers.syscall >= 0 &&
+      describe(registers.syscall)?.interrupted === 'eintr'
+    ) {
       // Whether this call ends is decided where the handlers are; until then it goes on.
       stop.setRegisters(registers.repeatCall());
     }
@@ -465,12 +484,17 @@ export class Deputy {
   /** Gives anonymous memory back to the home node. @returns bytes asked for */
   release(ranges: readonly { start: number; end: number }[]): number {
     const idle = [...this.#threads.values()].find((t) => !t.request && !t.large);
-    if (!idle) throw new Error(`Cannot release the memory of process ${this.pid}: all its threads are in calls; try again`);
+    if (!idle)
+      throw new Error(`Cannot release the memory of process ${this.pid}: all its threads are in calls; try again`);
     const MADV_DONTNEED_LOCKED = 24;
     const MADV_DONTNEED = 4;
     let bytes = 0;
     for (const { start, end } of ranges) {
-      if (this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED_LOCKED) < 0 && this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED) < 0) continue;
+      if (
+        this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED_LOCKED) < 0 &&
+        this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED) < 0
+      )
+        continue;
       bytes += end - start;
     }
     this.served++; // the old memory is gone: nothing can go on from it
@@ -494,7 +518,16 @@ const SA_RESTART = 0x10000000n;
 const SA_RESTORER = 0x04000000n;
 
 /** What a parked deputy does with a signal: default and ignore stay, anything caught goes to the recorder. */
-export function recorderAction(stub: Stub, plain: bigint | undefined, flags: bigint): { handler: bigint; flags: bigint; restorer: bigint; mask: bigint } {
+export function recorderAction(
+  stub: Stub,
+  plain: bigint | undefined,
+  flags: bigint,
+): { handler: bigint; flags: bigint; restorer: bigint; mask: bigint } {
   if (plain !== undefined) return { handler: plain, flags, restorer: 0n, mask: 0n };
-  return { handler: BigInt(stub.base + stub.code.recorder), flags: flags | SA_SIGINFO | SA_RESTART | SA_RESTORER, restorer: BigInt(stub.base + stub.code.restorer), mask: 0n };
+  return {
+    handler: BigInt(stub.base + stub.code.recorder),
+    flags: flags | SA_SIGINFO | SA_RESTART | SA_RESTORER,
+    restorer: BigInt(stub.base + stub.code.restorer),
+    mask: 0n,
+  };
 }

@@ -22,7 +22,7 @@ function put(index: number, address: number, value: number): void {
 
 /** The word's value, or undefined when its memory is gone. */
 function look(address: number): number | undefined {
-  return readInto(process.pid, address, 4, arena.address + wordAt) === 4 ? arena.u32[wordAt >> 2]! : undefined;
+  return readInto(process.pid, address, 4, arena.address + wordAt) === 4 ? arena.u32[wordAt >> 2] : undefined;
 }
 
 function waitForBells({ board: boardAddress, event }: BellSettings): never {
@@ -30,7 +30,7 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
   const seen = new Map<number, number>();
   for (;;) {
     const change = Atomics.load(board.i32, 0) >>> 0;
-    const count = Math.min(board.u32[1]!, maximumBells);
+    const count = Math.min(board.u32[1], maximumBells);
     put(0, boardAddress, change);
     let used = 1;
     let rung = false;

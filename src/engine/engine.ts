@@ -40,7 +40,10 @@ class RequestError extends Error {
 class WorkerHandle {
   readonly #port: MessagePort;
   readonly #wake: number;
-  readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void; progress: (value: unknown) => void }>();
+  readonly #pending = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void; progress: (value: unknown) => void }
+  >();
   #next = 1;
 
   constructor(worker: Worker, port: MessagePort, wake: number, events: (reply: WorkerReply) => void) {
@@ -52,7 +55,10 @@ class WorkerHandle {
     });
   }
 
-  ask(request: WorkerRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never, progress: (value: unknown) => void = () => {}): Promise<unknown> {
+  ask(
+    request: WorkerRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never,
+    progress: (value: unknown) => void = () => {},
+  ): Promise<unknown> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, progress });
@@ -96,7 +102,16 @@ class Engine {
     for (let index = 0; index < workerCount; index++) {
       const { port1, port2 } = new MessageChannel();
       const wake = eventDescriptor();
-      const settings: WorkerSettings = { index, node: config.name, key: Buffer.from(key).toString('hex'), runDir: config.runDir, listener, wake, childEvents, port: port2 };
+      const settings: WorkerSettings = {
+        index,
+        node: config.name,
+        key: Buffer.from(key).toString('hex'),
+        runDir: config.runDir,
+        listener,
+        wake,
+        childEvents,
+        port: port2,
+      };
       const worker = new Worker(file, { workerData: settings, transferList: [port2] });
       worker.on('error', (error: Error) => this.#fatal(`worker ${index} failed: ${error.stack ?? error.message}`));
       worker.on('exit', (code) => this.#fatal(`worker ${index} ended with code ${code}`));
@@ -123,7 +138,12 @@ class Engine {
   async perform(request: ControlRequest, progress: (value: unknown) => void): Promise<unknown> {
     switch (request.op) {
       case 'hello':
-        return { pid: process.pid, version: protocolVersion, node: this.#config.name, guestPort: this.#config.guestPort };
+        return {
+          pid: process.pid,
+          version: protocolVersion,
+          node: this.#config.name,
+          guestPort: this.#config.guestPort,
+        };
       case 'migrate':
         return this.#migrate(pidOf(request), peerOf(request), progress);
       case 'home':
@@ -131,7 +151,7 @@ class Engine {
       case 'release':
         return this.#ownerOf(pidOf(request)).ask({ op: 'release', pid: pidOf(request) });
       case 'ping':
-        return this.#workers[0]!.ask({ op: 'ping', to: peerOf(request) });
+        return this.#workers[0].ask({ op: 'ping', to: peerOf(request) });
       case 'list':
         return this.#list();
       case 'calls':
@@ -141,7 +161,10 @@ class Engine {
         setTimeout(() => process.exit(0), 50);
         return {};
       default:
-        throw new RequestError('bad-request', `Cannot perform ${JSON.stringify(request.op)}: there is no such operation`);
+        throw new RequestError(
+          'bad-request',
+          `Cannot perform ${JSON.stringify(request.op)}: there is no such operation`,
+        );
     }
   }
 
@@ -150,7 +173,7 @@ class Engine {
       // E1 moves from home only: a process that is away comes home first, then leaves again.
       await this.#ownerOf(pid).ask({ op: 'home', pid });
     }
-    const worker = this.#workers[this.#nextWorker++ % this.#workers.length]!;
+    const worker = this.#workers[this.#nextWorker++ % this.#workers.length];
     this.#owners.set(pid, worker);
     try {
       const result = await worker.ask({ op: 'migrate', pid, to }, progress);
@@ -172,12 +195,41 @@ class Engine {
     const lists = await Promise.all(this.#workers.map((worker) => worker.ask({ op: 'list' })));
     const parts = lists as { away: AwayEntry[]; guests: (AwayEntry & { hostPid: number })[] }[]; // cast: our own workers' answer
     const node = this.#config.name;
-    const away = parts.flatMap((p) => p.away).map((e) => ({ ...e, home: node, moves: this.#moves.get(e.pid) ?? 1, memoryBytes: memoryOf(e.pid), forwardedPerSecond: this.#rate(`away ${e.pid}`, e.forwarded) }));
-    const guests = parts.flatMap((p) => p.guests).map((e) => ({ ...e, where: node, memoryBytes: memoryOf(e.hostPid), forwardedPerSecond: this.#rate(`guest ${e.hostPid}`, e.forwarded), reason: '' }));
-    const returned = [...this.#returned.values()].filter((r) => fs.existsSync(`/proc/${r.pid}`) && !this.#owners.has(r.pid)).map((r) => ({
-      pid: r.pid, uid: r.uid, comm: r.comm, where: node, home: node, threads: 0, memoryBytes: memoryOf(r.pid), moves: this.#moves.get(r.pid) ?? 1,
-      forwarded: r.calls.reduce((sum, [, c]) => sum + c.count, 0), forwardedPerSecond: 0, state: 'home', reason: r.reason, since: r.since,
-    }));
+    const away = parts
+      .flatMap((p) => p.away)
+      .map((e) => ({
+        ...e,
+        home: node,
+        moves: this.#moves.get(e.pid) ?? 1,
+        memoryBytes: memoryOf(e.pid),
+        forwardedPerSecond: this.#rate(`away ${e.pid}`, e.forwarded),
+      }));
+    const guests = parts
+      .flatMap((p) => p.guests)
+      .map((e) => ({
+        ...e,
+        where: node,
+        memoryBytes: memoryOf(e.hostPid),
+        forwardedPerSecond: this.#rate(`guest ${e.hostPid}`, e.forwarded),
+        reason: '',
+      }));
+    const returned = [...this.#returned.values()]
+      .filter((r) => fs.existsSync(`/proc/${r.pid}`) && !this.#owners.has(r.pid))
+      .map((r) => ({
+        pid: r.pid,
+        uid: r.uid,
+        comm: r.comm,
+        where: node,
+        home: node,
+        threads: 0,
+        memoryBytes: memoryOf(r.pid),
+        moves: this.#moves.get(r.pid) ?? 1,
+        forwarded: r.calls.reduce((sum, [, c]) => sum + c.count, 0),
+        forwardedPerSecond: 0,
+        state: 'home',
+        reason: r.reason,
+        since: r.since,
+      }));
     return { away, guests, returned };
   }
 
@@ -194,7 +246,11 @@ class Engine {
   #calls(pid: number): unknown {
     const entry = this.#returned.get(pid);
     return {
-      calls: (entry?.calls ?? []).map(([name, { count, milliseconds }]) => ({ name, count, micros: Math.round(milliseconds * 1000) })),
+      calls: (entry?.calls ?? []).map(([name, { count, milliseconds }]) => ({
+        name,
+        count,
+        micros: Math.round(milliseconds * 1000),
+      })),
       reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
     };
   }
@@ -209,18 +265,26 @@ function memoryOf(pid: number): number {
 }
 
 function pidOf(request: ControlRequest): number {
-  if (!Number.isSafeInteger(request.pid) || request.pid! <= 0) throw new RequestError('bad-request', `Cannot perform ${request.op}: ${JSON.stringify(request.pid)} is not a process id`);
+  if (!Number.isSafeInteger(request.pid) || request.pid! <= 0)
+    throw new RequestError(
+      'bad-request',
+      `Cannot perform ${request.op}: ${JSON.stringify(request.pid)} is not a process id`,
+    );
   return request.pid!;
 }
 
 function peerOf(request: ControlRequest): Peer {
   const { to } = request;
-  if (typeof to?.name !== 'string' || typeof to.address !== 'string' || !Number.isInteger(to.guestPort)) throw new RequestError('bad-request', `Cannot perform ${request.op}: it needs a node (name, address, guestPort)`);
+  if (typeof to?.name !== 'string' || typeof to.address !== 'string' || !Number.isInteger(to.guestPort))
+    throw new RequestError('bad-request', `Cannot perform ${request.op}: it needs a node (name, address, guestPort)`);
   return { name: to.name, address: to.address, guestPort: to.guestPort };
 }
 
 function log(event: string, fields: Readonly<Record<string, unknown>>): void {
-  const text = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' && /[\s"]/.test(value) ? JSON.stringify(value) : String(value)}`);
+  const text = Object.entries(fields).map(
+    ([key, value]) =>
+      `${key}=${typeof value === 'string' && /[\s"]/.test(value) ? JSON.stringify(value) : String(value)}`,
+  );
   process.stderr.write(`${new Date().toISOString()} ${event} ${text.join(' ')}\n`);
 }
 
@@ -252,10 +316,20 @@ function answer(engine: Engine, socket: net.Socket, request: ControlRequest): vo
     if (!socket.destroyed) socket.write(jsonLine(value));
   };
   const { id } = request;
-  engine.perform(request, (progress) => write({ id, progress })).then(
-    (result) => write({ id, ok: true, result }),
-    (error: unknown) => write({ id, ok: false, error: { code: error instanceof RequestError ? error.code : 'failed', message: error instanceof Error ? error.message : String(error) } }),
-  );
+  engine
+    .perform(request, (progress) => write({ id, progress }))
+    .then(
+      (result) => write({ id, ok: true, result }),
+      (error: unknown) =>
+        write({
+          id,
+          ok: false,
+          error: {
+            code: error instanceof RequestError ? error.code : 'failed',
+            message: error instanceof Error ? error.message : String(error),
+          },
+        }),
+    );
 }
 
 function main(): void {

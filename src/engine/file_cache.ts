@@ -26,7 +26,10 @@ export class CachedFile {
 
   constructor(image: FileImage) {
     this.image = image;
-    this.#descriptor = must(withCString('mosix-file', (name) => kernel.call(nr.memfd_create, name, 1)), 'memfd_create');
+    this.#descriptor = must(
+      withCString('mosix-file', (name) => kernel.call(nr.memfd_create, name, 1)),
+      'memfd_create',
+    );
     must(kernel.call(nr.ftruncate, this.#descriptor, image.size), 'ftruncate', { size: image.size });
     this.readOnlyDescriptor = openPath(`/proc/self/fd/${this.#descriptor}`, 0);
     this.inode = fs.fstatSync(this.#descriptor).ino;

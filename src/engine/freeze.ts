@@ -56,7 +56,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
   const frozen = new Map<number, FrozenTask>();
   const waits = new Map<number, number | undefined>();
   try {
-    for (let found = true; found; ) {
+    for (let found = true; found;) {
       found = false;
       const running: RunningTask[] = [];
       for (const tid of threadIds(pid)) {
@@ -81,7 +81,9 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     thaw([...frozen.values()]);
     throw error;
   }
-  return [...frozen.values()].sort((a, b) => (a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid));
+  return [...frozen.values()].sort((a, b) =>
+    a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid,
+  );
 }
 
 /** When a task last ran, on the scheduler's clock, milliseconds (se.exec_start in /proc/PID/sched). */

@@ -3,7 +3,17 @@
  * u16 type, u16 zero, u64 id; little-endian. Sending never blocks: what the socket does not take is queued, and bulk
  * senders wait for `drained`.
  */
-import { close, connectTcp, EPOLLIN, EPOLLOUT, EPOLLRDHUP, receive, send, socketError, EAGAIN } from '../sys/descriptors.ts';
+import {
+  close,
+  connectTcp,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  receive,
+  send,
+  socketError,
+  EAGAIN,
+} from '../sys/descriptors.ts';
 import { errnoName } from '../sys/errors.ts';
 import { Memory } from '../sys/memory.ts';
 import { HandshakeError, type Handshake } from '../wire/handshake.ts';
@@ -64,7 +74,11 @@ export class GuestLink {
   }
 
   /** Connects to a peer's engine. @throws LinkClosed */
-  static async connect(loop: Loop, peer: { name: string; address: string; guestPort: number }, milliseconds: number): Promise<GuestLink> {
+  static async connect(
+    loop: Loop,
+    peer: { name: string; address: string; guestPort: number },
+    milliseconds: number,
+  ): Promise<GuestLink> {
     const where = `${peer.name} (${peer.address} port ${peer.guestPort})`;
     const fd = connectTcp(peer.address, peer.guestPort);
     if (fd < 0) throw new LinkClosed(where, errnoName(-fd));
@@ -109,13 +123,20 @@ export class GuestLink {
   }
 
   /** Waits for the first frame of one of the types; other types go to `other` (default: an error). */
-  expect(types: readonly number[], milliseconds: number, other?: FrameHandler): Promise<{ type: number; text: string }> {
+  expect(
+    types: readonly number[],
+    milliseconds: number,
+    other?: FrameHandler,
+  ): Promise<{ type: number; text: string }> {
     return this.#loop.within(milliseconds, `get an answer from ${this.peer}`, (resolve, reject) => {
       this.onClose(reject);
       this.onFrame = (frame) => {
         if (types.includes(frame.type)) {
           this.#handler = undefined;
-          resolve({ type: frame.type, text: frame.memory.buffer.toString('utf8', frame.offset, frame.offset + frame.length) });
+          resolve({
+            type: frame.type,
+            text: frame.memory.buffer.toString('utf8', frame.offset, frame.offset + frame.length),
+          });
         } else if (other) other(frame);
         else this.close(new LinkClosed(this.peer, `unexpected frame of type ${frame.type}`));
       };
@@ -184,7 +205,7 @@ export class GuestLink {
 
   #flush(): void {
     while (this.#queue.length) {
-      const bytes = this.#queue[0]!;
+      const bytes = this.#queue[0];
       this.out.u8.set(bytes.subarray(0, this.out.size), 0);
       const n = send(this.#fd, this.out.address, Math.min(bytes.length, this.out.size));
       if (n === EAGAIN) return;
@@ -217,7 +238,8 @@ export class GuestLink {
       const at = this.#inStart;
       const view = this.#in.view;
       const length = view.getUint32(at, true);
-      if (length > maximumFrame) return this.close(new LinkClosed(this.peer, `a frame announces ${length} bytes; ${maximumFrame} are allowed`));
+      if (length > maximumFrame)
+        return this.close(new LinkClosed(this.peer, `a frame announces ${length} bytes; ${maximumFrame} are allowed`));
       if (this.#inEnd - at < frameHeader + length) break;
       this.#inStart += frameHeader + length;
       const id = view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 4294967296;

@@ -128,7 +128,11 @@ export class Loop {
   }
 
   /** As `promise`, with a deadline. */
-  within<T>(milliseconds: number, what: string, body: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  within<T>(
+    milliseconds: number,
+    what: string,
+    body: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+  ): Promise<T> {
     return this.promise<T>((resolve, reject) => {
       const cancel = this.after(milliseconds, () => reject(new DeadlineExceeded(what, milliseconds)));
       body(

@@ -17,7 +17,7 @@ export function* groups(ranges: readonly Range[]): Generator<Range[]> {
   let group: Range[] = [];
   let bytes = 0;
   for (const range of ranges) {
-    for (let { address, length } = range; length > 0; ) {
+    for (let { address, length } = range; length > 0;) {
       const part = Math.min(length, bytesPerFrame - bytes);
       group.push({ address, length: part });
       address += part;
@@ -33,7 +33,12 @@ export function* groups(ranges: readonly Range[]): Generator<Range[]> {
 }
 
 /** Streams pages of a stopped process. @returns bytes sent @throws LinkClosed, SystemCallError */
-export async function sendPages(link: GuestLink, pid: number, ranges: readonly Range[], progress?: (bytes: number) => void): Promise<number> {
+export async function sendPages(
+  link: GuestLink,
+  pid: number,
+  ranges: readonly Range[],
+  progress?: (bytes: number) => void,
+): Promise<number> {
   let total = 0;
   let file = -1;
   try {
@@ -68,7 +73,8 @@ function readForced(file: number, pid: number, group: readonly Range[], local: n
   let at = local;
   for (const { address, length } of group) {
     const n = kernel.call(nr.pread64, file, at, length, address);
-    if (n !== length) throw new SystemCallError('read process memory', n < 0 ? n : -14, { pid, address: address.toString(16), length });
+    if (n !== length)
+      throw new SystemCallError('read process memory', n < 0 ? n : -14, { pid, address: address.toString(16), length });
     at += length;
   }
 }
@@ -79,13 +85,15 @@ export function decodePages(frame: Frame): { runs: Range[]; local: number; bytes
   const view = memory.view;
   const count = length >= 8 ? view.getUint32(offset, true) : 0;
   const data = 8 + count * runHeader;
-  if (count === 0 || count > maximumRanges || data > length) throw new RangeError(`Cannot read pages: ${count} runs in ${length} bytes`);
+  if (count === 0 || count > maximumRanges || data > length)
+    throw new RangeError(`Cannot read pages: ${count} runs in ${length} bytes`);
   const runs: Range[] = [];
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     const address = Number(view.getBigUint64(offset + 8 + i * runHeader, true));
     const size = Number(view.getBigUint64(offset + 16 + i * runHeader, true));
-    if (address > 2 ** 47 || size > maximumFrame) throw new RangeError(`Cannot read pages: a run of ${size} bytes at ${address}`);
+    if (address > 2 ** 47 || size > maximumFrame)
+      throw new RangeError(`Cannot read pages: a run of ${size} bytes at ${address}`);
     runs.push({ address, length: size });
     bytes += size;
   }
@@ -101,7 +109,12 @@ export function writePages(pid: number, frame: Frame): number {
   let at = local;
   for (const run of runs) {
     const n = memory.write(run.address, run.length, at);
-    if (n !== run.length) throw new SystemCallError('write process memory', n < 0 ? n : -14, { pid, address: run.address.toString(16), length: run.length });
+    if (n !== run.length)
+      throw new SystemCallError('write process memory', n < 0 ? n : -14, {
+        pid,
+        address: run.address.toString(16),
+        length: run.length,
+      });
     at += run.length;
   }
   return bytes;

@@ -2,7 +2,17 @@
 import { close, descriptorOf, sendDescriptor } from '../sys/descriptors.ts';
 import { must } from '../sys/errors.ts';
 import { kernel } from '../sys/kernel.ts';
-import { arena, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE, scratch } from '../sys/memory.ts';
+import {
+  arena,
+  MAP_FIXED,
+  MAP_GROWSDOWN,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+  scratch,
+} from '../sys/memory.ts';
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { bodyFilter } from '../sys/seccomp_filter.ts';
@@ -43,7 +53,12 @@ function spans(image: ProcessImage): Span[] {
 }
 
 /** Replaces a blank body's address space by the image's: mapped, but without content and all writable still. */
-export function buildAddressSpace(stub: Stub, session: Injection, image: ProcessImage, files: readonly CachedFile[]): void {
+export function buildAddressSpace(
+  stub: Stub,
+  session: Injection,
+  image: ProcessImage,
+  files: readonly CachedFile[],
+): void {
   const current = mappings(stub.pid).filter((m) => !(m.start >= stub.base && m.end <= stub.base + layout.size));
   const calls: InjectedCall[] = [];
   for (const m of current) if (!specialNames.has(m.name)) calls.push([nr.munmap, m.start, m.end - m.start]);
@@ -51,16 +66,34 @@ export function buildAddressSpace(stub: Stub, session: Injection, image: Process
   session.must('clear the body', calls);
   const descriptors = passDescriptors(stub, session, files);
   const layoutCalls = spans(image).map((span): InjectedCall => {
-    if (span.file < 0) return mapAnonymous(span.start, span.end - span.start, readWrite, MAP_NORESERVE | (span.growsDown ? MAP_GROWSDOWN : 0));
+    if (span.file < 0)
+      return mapAnonymous(
+        span.start,
+        span.end - span.start,
+        readWrite,
+        MAP_NORESERVE | (span.growsDown ? MAP_GROWSDOWN : 0),
+      );
     const protection = span.shared ? PROT_READ : readWrite;
-    return [nr.mmap, span.start, span.end - span.start, protection, MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE), descriptors[span.file]!, span.offset];
+    return [
+      nr.mmap,
+      span.start,
+      span.end - span.start,
+      protection,
+      MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE),
+      descriptors[span.file],
+      span.offset,
+    ];
   });
   session.must('map the body', layoutCalls);
   session.must('close what was passed', [[nr.close_range, 0, 0xffffffff, 0]]);
 }
 
 /** vvar and vdso go to their places at home as wholes, through a temporary place since old and new may overlap. */
-function moveSpecials(stub: Stub, current: readonly { start: number; end: number; name: string }[], wanted: readonly MappingImage[]): InjectedCall[] {
+function moveSpecials(
+  stub: Stub,
+  current: readonly { start: number; end: number; name: string }[],
+  wanted: readonly MappingImage[],
+): InjectedCall[] {
   const away: InjectedCall[] = [];
   const back: InjectedCall[] = [];
   let temporary = stub.base + layout.size + 0x10000;
@@ -80,12 +113,16 @@ function moveSpecials(stub: Stub, current: readonly { start: number; end: number
 }
 
 /** Gives the body descriptors of the engine's file contents, over a socket pair that the body makes. */
-export function passDescriptors(stub: Stub, session: Injection, files: readonly { readOnlyDescriptor: number }[]): number[] {
+export function passDescriptors(
+  stub: Stub,
+  session: Injection,
+  files: readonly { readOnlyDescriptor: number }[],
+): number[] {
   if (files.length === 0) return [];
   const at = stub.scratchAddress(0);
   const { memory } = stub;
   session.must('make a socket pair', [[nr.socketpair, 1, 5 /* SOCK_SEQPACKET */, 0, at]]);
-  const [ours, theirs] = [memory.i32[layout.scratch >> 2]!, memory.i32[(layout.scratch >> 2) + 1]!];
+  const [ours, theirs] = [memory.i32[layout.scratch >> 2], memory.i32[(layout.scratch >> 2) + 1]];
   const socket = must(descriptorOf(stub.pid, ours), 'pidfd_getfd', { pid: stub.pid });
   const out: number[] = [];
   try {
@@ -100,11 +137,14 @@ export function passDescriptors(stub: Stub, session: Injection, files: readonly 
       memory.write64(layout.scratch + 64, at + 160);
       memory.write64(layout.scratch + 72, 1);
       session.must('receive a descriptor', [[nr.recvmsg, theirs, at, 0]]);
-      out.push(memory.i32[(layout.scratch + 112) >> 2]!);
+      out.push(memory.i32[(layout.scratch + 112) >> 2]);
     }
   } finally {
     close(socket);
-    session.run([[nr.close, ours], [nr.close, theirs]]);
+    session.run([
+      [nr.close, ours],
+      [nr.close, theirs],
+    ]);
   }
   return out;
 }
@@ -125,7 +165,7 @@ export function setLimits(pid: number, limits: readonly [string, string][]): voi
 /** Limits on memory hold from when the memory is in place: while it is built, all of it is writable. */
 export function setMemoryLimits(pid: number, limits: readonly [string, string][], extra = 0): void {
   for (const resource of [RLIMIT_AS, RLIMIT_DATA]) {
-    const [soft, hard] = limits[resource]!;
+    const [soft, hard] = limits[resource];
     setLimit(pid, resource, [withExtra(BigInt(soft), resource, extra), withExtra(BigInt(hard), resource, extra)]);
   }
 }
@@ -151,7 +191,12 @@ export const RLIMIT_AS = 9;
 const unlimited = 2n ** 64n - 1n;
 
 /** Name, memory layout and signal actions. */
-export function setProcessState(stub: Stub, session: Injection, image: ProcessImage, options: { trapAction: boolean }): void {
+export function setProcessState(
+  stub: Stub,
+  session: Injection,
+  image: ProcessImage,
+  options: { trapAction: boolean },
+): void {
   const { memory } = stub;
   const at = stub.scratchAddress(0);
   memory.u8.fill(0, layout.scratch, layout.scratch + 256);
@@ -159,12 +204,16 @@ export function setProcessState(stub: Stub, session: Injection, image: ProcessIm
   memory.u32[(layout.scratch + 100) / 4] = 0xffffffff; // exe_fd: none
   memory.buffer.write(image.command + '\0', layout.scratch + 128, 'latin1');
   setActionTable(stub, image.actions);
-  const calls: InjectedCall[] = [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0], [nr.prctl, PR_SET_NAME, at + 128]];
+  const calls: InjectedCall[] = [
+    [nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0],
+    [nr.prctl, PR_SET_NAME, at + 128],
+  ];
   session.must('set the memory layout', calls);
   const calls2 = actionCalls(at + 256);
   // A body needs no escape: it ends with its engine. SIG_IGN would be reset by our breakpoints and stays in the stub.
   const trap = layout.scratch + 256 + 32 * (SIGTRAP - 1);
-  if (options.trapAction && memory.u64[trap / 8] !== 1n) calls2.push([nr.rt_sigaction, SIGTRAP, at + 256 + 32 * (SIGTRAP - 1), 0, 8]);
+  if (options.trapAction && memory.u64[trap / 8] !== 1n)
+    calls2.push([nr.rt_sigaction, SIGTRAP, at + 256 + 32 * (SIGTRAP - 1), 0, 8]);
   session.must('set the signal actions', calls2);
 }
 
@@ -183,7 +232,8 @@ const SIGTRAP = 5;
 export function actionCalls(address: number): InjectedCall[] {
   const calls: InjectedCall[] = [];
   for (let signal = 1; signal <= 64; signal++) {
-    if (signal !== SIGKILL && signal !== SIGSTOP && signal !== SIGTRAP) calls.push([nr.rt_sigaction, signal, address + (signal - 1) * 32, 0, 8]);
+    if (signal !== SIGKILL && signal !== SIGSTOP && signal !== SIGTRAP)
+      calls.push([nr.rt_sigaction, signal, address + (signal - 1) * 32, 0, 8]);
   }
   return calls;
 }
@@ -204,7 +254,8 @@ export function finishMappings(session: Injection, image: ProcessImage): void {
 export function flagCalls(m: MappingImage): InjectedCall[] {
   const calls: InjectedCall[] = [];
   const length = m.end - m.start;
-  for (const flag of m.flags) if (adviceOf[flag] !== undefined) calls.push([nr.madvise, m.start, length, adviceOf[flag]]);
+  for (const flag of m.flags)
+    if (adviceOf[flag] !== undefined) calls.push([nr.madvise, m.start, length, adviceOf[flag]]);
   if (m.flags.includes('lo')) calls.push([nr.mlock, m.start, length]);
   return calls;
 }
@@ -226,8 +277,8 @@ export function installFilter(stub: Stub, session: Injection): number {
     [nr.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0],
     [nr.seccomp, SECCOMP_SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE_RECV, stub.scratchAddress(0)],
   ]);
-  const listener = must(descriptorOf(stub.pid, inBody!), 'pidfd_getfd of the listener');
-  session.must('close the listener', [[nr.close, inBody!]]);
+  const listener = must(descriptorOf(stub.pid, inBody), 'pidfd_getfd of the listener');
+  session.must('close the listener', [[nr.close, inBody]]);
   kernel.call(nr.ioctl, listener, SYNC_WAKE_UP, 1);
   return listener;
 }
@@ -262,8 +313,11 @@ export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[
   Buffer.from(image.alternateStack, 'base64').copy(stub.memory.buffer, layout.scratch);
   const flagsWord = (layout.scratch + 8) >> 2;
   const SS_ONSTACK = 1;
-  stub.memory.u32[flagsWord] = stub.memory.u32[flagsWord]! & ~SS_ONSTACK;
-  const calls: InjectedCall[] = [[nr.sigaltstack, at, 0], [nr.set_tid_address, image.clearTid]];
+  stub.memory.u32[flagsWord] = stub.memory.u32[flagsWord] & ~SS_ONSTACK;
+  const calls: InjectedCall[] = [
+    [nr.sigaltstack, at, 0],
+    [nr.set_tid_address, image.clearTid],
+  ];
   if (image.robustList.head) calls.push([nr.set_robust_list, image.robustList.head, image.robustList.length]);
   if (image.rseq) calls.push([nr.rseq, image.rseq.pointer, image.rseq.size, 0, image.rseq.signature]);
   return calls;
@@ -274,14 +328,19 @@ export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage
   using session = stub.borrow(task);
   const results = session.run(registrationCalls(stub, image));
   // sigaltstack fails with EPERM while the thread runs on it: it is the same stack then.
-  if (results.slice(1).some((result) => result < 0)) throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
+  if (results.slice(1).some((result) => result < 0))
+    throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
 }
 
 /** Queues a signal with its exact siginfo: a task may send itself any si_code (rt_sigqueueinfo(2)). */
 export function queueSignal(stub: Stub, session: Injection, pid: number, signal: SignalImage): void {
   Buffer.from(signal.info, 'base64').copy(stub.memory.buffer, layout.scratch);
   const info = stub.scratchAddress(0);
-  session.run([signal.tid ? [nr.rt_tgsigqueueinfo, pid, signal.tid, signal.signal, info] : [nr.rt_sigqueueinfo, pid, signal.signal, info]]);
+  session.run([
+    signal.tid
+      ? [nr.rt_tgsigqueueinfo, pid, signal.tid, signal.signal, info]
+      : [nr.rt_sigqueueinfo, pid, signal.signal, info],
+  ]);
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {

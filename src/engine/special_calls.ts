@@ -24,14 +24,16 @@ const specials: Readonly<Record<string, Special>> = {
   exit: (body, thread, call) => {
     // The kernel here clears the thread's id word and wakes who joins it; then the deputy's thread ends too.
     body.letThrough(thread, call);
-    body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0]! & 0xffn) });
+    body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0] & 0xffn) });
   },
   exit_group: plainForward,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
-  rt_sigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1, info: 2 }),
-  rt_tgsigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2, info: 3 }),
+  rt_sigqueueinfo: (body, thread, call) =>
+    signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1, info: 2 }),
+  rt_tgsigqueueinfo: (body, thread, call) =>
+    signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2, info: 3 }),
   ppoll: (body, thread, call) => withMask(body, thread, call, { argument: 3, indirect: false }),
   pselect6: (body, thread, call) => withMask(body, thread, call, { argument: 5, indirect: true }),
   epoll_pwait: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
@@ -40,20 +42,20 @@ const specials: Readonly<Record<string, Special>> = {
   prlimit64: limits,
   setrlimit: limits,
   getrusage: (body, thread, call) => {
-    const who = Number(BigInt.asIntN(32, call.args[0]!));
+    const who = Number(BigInt.asIntN(32, call.args[0]));
     const used = who === 0 ? cpuTimeOfProcess(body.hostPid) : who === 1 ? cpuTimeOfThread(thread.hostTid) : 0;
     forwardThen(body, thread, call, (result) => {
-      if (result === 0) addTime(body, Number(call.args[1]!), used);
+      if (result === 0) addTime(body, Number(call.args[1]), used);
       return result;
     });
   },
   times: (body, thread, call) => {
     const ticks = BigInt(Math.round(cpuTimeOfProcess(body.hostPid) / 1e7));
     forwardThen(body, thread, call, (result) => {
-      const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]!), 8));
+      const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]), 8));
       if (call.args[0] !== 0n && bytes.length === 8) {
         bytes.writeBigInt64LE(bytes.readBigInt64LE() + ticks);
-        body.write(Number(call.args[0]!), bytes);
+        body.write(Number(call.args[0]), bytes);
       }
       return result;
     });
@@ -62,24 +64,31 @@ const specials: Readonly<Record<string, Special>> = {
     const PR_SET_NAME = 15;
     if (call.args[0] !== BigInt(PR_SET_NAME)) return body.comeHome(thread, `prctl option ${call.args[0]}`);
     // Both halves carry the name: tools at home see the deputy.
-    const plan: BufferPlan[] = [{ argument: 1, address: Number(call.args[1]!), length: 16, direction: 'in', filled: 'whole', unit: 1 }];
+    const plan: BufferPlan[] = [
+      { argument: 1, address: Number(call.args[1]), length: 16, direction: 'in', filled: 'whole', unit: 1 },
+    ];
     body.forward(thread, { ...call, plan, wire: wireBuffers(plan), then: () => body.letThrough(thread, thread.call!) });
   },
   rt_sigaction: (body, thread, call) => {
-    const signal = Number(call.args[0]! & 0xffffffffn);
-    const action = Number(call.args[1]!);
+    const signal = Number(call.args[0] & 0xffffffffn);
+    const action = Number(call.args[1]);
     if (signal === SIGTRAP && action !== 0) return body.comeHome(thread, 'it handles SIGTRAP');
     if (action === 0 || !mirroredActions.has(signal)) return body.letThrough(thread, call);
     const bytes = peek(body.hostPid, action, 32);
     if (bytes.length < 32) return body.letThrough(thread, call);
-    body.request(thread, frameType.mirrorAction, { tid: thread.tid, signal, action: Buffer.from(bytes).toString('base64') }, () => body.letThrough(thread, call));
+    body.request(
+      thread,
+      frameType.mirrorAction,
+      { tid: thread.tid, signal, action: Buffer.from(bytes).toString('base64') },
+      () => body.letThrough(thread, call),
+    );
   },
   clone: (body, thread, call) => {
     const [flags, stack, parentTid, childTid, tls] = call.args.map(Number) as [number, number, number, number, number];
     newThread(body, thread, call, { flags, stack, parentTid, childTid, tls });
   },
   clone3: (body, thread, call) => {
-    const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]!), Math.min(Number(call.args[1]!), 88)));
+    const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]), Math.min(Number(call.args[1]), 88)));
     if (bytes.length < 64) return body.comeHome(thread, 'clone3 with unreadable arguments');
     const word = (offset: number): number => Number(bytes.readBigUInt64LE(offset));
     const stack = word(40) ? word(40) + word(48) : 0;
@@ -87,10 +96,13 @@ const specials: Readonly<Record<string, Special>> = {
   },
   mmap: (body, thread, call) => mapFile(body, thread, call),
   clock_gettime: (body, thread, call) => {
-    const clock = Number(BigInt.asIntN(32, call.args[0]!));
+    const clock = Number(BigInt.asIntN(32, call.args[0]));
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
-    const nanoseconds = clock === 2 ? body.cpuBase + cpuTimeOfProcess(body.hostPid) : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOfThread(thread.hostTid);
-    body.finish(thread, call, writeTimespec(body, Number(call.args[1]!), nanoseconds));
+    const nanoseconds =
+      clock === 2
+        ? body.cpuBase + cpuTimeOfProcess(body.hostPid)
+        : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOfThread(thread.hostTid);
+    body.finish(thread, call, writeTimespec(body, Number(call.args[1]), nanoseconds));
   },
 };
 
@@ -104,7 +116,7 @@ interface SignalArguments {
 
 /** A wait with a signal mask: where the mask is what the thread has anyway, it is an ordinary wait. */
 function withMask(body: Body, thread: BodyThread, call: BodyCall, mask: { argument: number; indirect: boolean }): void {
-  let address = Number(call.args[mask.argument]!);
+  let address = Number(call.args[mask.argument]);
   if (mask.indirect) {
     const pointer = Buffer.from(peek(body.hostPid, address, 8));
     address = pointer.length === 8 ? Number(pointer.readBigUInt64LE()) : 0;
@@ -125,10 +137,13 @@ const SIGSTOP = 19;
  * returns. Signals to others, and those that nothing can catch, go home.
  */
 function signalSelf(body: Body, thread: BodyThread, call: BodyCall, at: SignalArguments): void {
-  const number = (index: number): number => Number(BigInt.asIntN(32, call.args[index]!));
+  const number = (index: number): number => Number(BigInt.asIntN(32, call.args[index]));
   const signal = number(at.signal);
-  const own = (at.process < 0 || number(at.process) === body.pid) && (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
-  if (!own || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP) return plainForward(body, thread, call);
+  const own =
+    (at.process < 0 || number(at.process) === body.pid) &&
+    (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
+  if (!own || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
+    return plainForward(body, thread, call);
   const SI_USER = 0;
   const SI_TKILL = -6;
   const info = Buffer.alloc(128);
@@ -138,7 +153,7 @@ function signalSelf(body: Body, thread: BodyThread, call: BodyCall, at: SignalAr
     info.writeInt32LE(body.pid, 16);
     info.writeUInt32LE(body.uid, 20);
   } else {
-    const bytes = peek(body.hostPid, Number(call.args[at.info]!), 128);
+    const bytes = peek(body.hostPid, Number(call.args[at.info]), 128);
     if (bytes.length < 128) return plainForward(body, thread, call);
     info.set(bytes);
     info.writeInt32LE(signal, 0);
@@ -170,7 +185,8 @@ function forwardThen(body: Body, thread: BodyThread, call: BodyCall, after: (res
 function addTime(body: Body, address: number, nanoseconds: number): void {
   const bytes = Buffer.from(peek(body.hostPid, address, 16));
   if (bytes.length < 16) return;
-  const microseconds = bytes.readBigInt64LE(0) * 1_000_000n + bytes.readBigInt64LE(8) + BigInt(Math.round(nanoseconds / 1000));
+  const microseconds =
+    bytes.readBigInt64LE(0) * 1_000_000n + bytes.readBigInt64LE(8) + BigInt(Math.round(nanoseconds / 1000));
   bytes.writeBigInt64LE(microseconds / 1_000_000n, 0);
   bytes.writeBigInt64LE(microseconds % 1_000_000n, 8);
   body.write(address, bytes);
@@ -181,15 +197,31 @@ function restart(body: Body, thread: BodyThread, call: BodyCall): void {
   const { wait, restartOf } = thread;
   if (wait?.nr === POLL) {
     const args = [...call.args];
-    const timeout = Number(BigInt.asIntN(32, args[2]!));
+    const timeout = Number(BigInt.asIntN(32, args[2]));
     const began = wait.began;
     if (timeout >= 0) args[2] = BigInt(Math.max(0, Math.ceil(began + timeout - performance.now())));
     const plan = planForwarded(POLL, args, bodyMemory(body.hostPid));
-    if (plan.kind === 'forward') return body.forward(thread, { ...call, nr: plan.nr, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) });
+    if (plan.kind === 'forward')
+      return body.forward(thread, {
+        ...call,
+        nr: plan.nr,
+        args: plan.args,
+        plan: plan.buffers,
+        wire: wireBuffers(plan.buffers),
+      });
   }
   if (restartOf !== POLL) return body.forward(thread, call);
   // The restart block points to the deputy's own memory: the descriptors lie there, at the same address.
-  const plan: BufferPlan[] = [{ argument: 0, address: Number(call.args[0]!), length: Number(call.args[1]!) * 8, direction: 'inout', filled: 'whole', unit: 1 }];
+  const plan: BufferPlan[] = [
+    {
+      argument: 0,
+      address: Number(call.args[0]),
+      length: Number(call.args[1]) * 8,
+      direction: 'inout',
+      filled: 'whole',
+      unit: 1,
+    },
+  ];
   const wire = wireBuffers(plan).map((buffer) => ({ ...buffer, filled: filled.inPlace }));
   body.forward(thread, { ...call, plan, wire });
 }
@@ -197,7 +229,9 @@ function restart(body: Body, thread: BodyThread, call: BodyCall): void {
 /** Limits that hold where the body is are set in both places; a limit on address space does not count our own pages. */
 function limits(body: Body, thread: BodyThread, call: BodyCall): void {
   const old = nameOf(call.nr) === 'setrlimit';
-  const [target, resource, next, previous] = old ? [0, Number(call.args[0]!), call.args[1]!, 0n] : [Number(BigInt.asIntN(32, call.args[0]!)), Number(call.args[1]!), call.args[2]!, call.args[3]!];
+  const [target, resource, next, previous] = old
+    ? [0, Number(call.args[0]), call.args[1], 0n]
+    : [Number(BigInt.asIntN(32, call.args[0])), Number(call.args[1]), call.args[2], call.args[3]];
   if (target !== 0 && target !== body.pid) return plainForward(body, thread, call);
   const wanted = next === 0n ? undefined : Buffer.from(peek(body.hostPid, Number(next), 16));
   const before = body.limits[resource];
@@ -244,7 +278,8 @@ const neededForThread = 0x100 | 0x800 | 0x10000; // VM, SIGHAND, THREAD
 
 /** A thread is made at home first: its id there is its id here. */
 function newThread(body: Body, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
-  if ((request.flags & neededForThread) !== neededForThread) return body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
+  if ((request.flags & neededForThread) !== neededForThread)
+    return body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
   body.request(thread, frameType.thread, { tid: thread.tid }, (tid) => {
     if (tid < 0) return body.finish(thread, call, tid);
     body.takeOver(thread, call, (session, stop) => {
@@ -278,10 +313,17 @@ const MAP_ANONYMOUS = 0x20;
 
 /** A private mapping of a file: its content comes from home (or from the cache here) and is mapped like any other. */
 function mapFile(body: Body, thread: BodyThread, call: BodyCall): void {
-  const [address, length, protection, flags, fd, offset] = call.args.map(Number) as [number, number, number, number, number, number];
+  const [address, length, protection, flags, fd, offset] = call.args.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const PROT_WRITE = 2;
   const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
-  if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE)) return body.comeHome(thread, 'it maps memory shared');
+  if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE))
+    return body.comeHome(thread, 'it maps memory shared');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
 }
-

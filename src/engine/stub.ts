@@ -7,9 +7,20 @@
 import { close, openPath } from '../sys/descriptors.ts';
 import { must, SystemCallError } from '../sys/errors.ts';
 import { kernel } from '../sys/kernel.ts';
-import { MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, MAP_SHARED, Memory, PROT_EXEC, PROT_READ, PROT_WRITE } from '../sys/memory.ts';
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  Memory,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+} from '../sys/memory.ts';
 import { mappings, type Mapping } from '../sys/procfs.ts';
-import { SIGTRAP, StoppedTask, traceEvent, RunningTask } from '../sys/ptrace.ts';
+import type { StoppedTask } from '../sys/ptrace.ts';
+import { SIGTRAP, traceEvent, RunningTask } from '../sys/ptrace.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { Registers } from '../sys/x64/registers.ts';
@@ -116,7 +127,17 @@ export class Stub {
       must(fd, 'memfd_create in the process', { pid });
       const file = openPath(`/proc/${pid}/fd/${fd}`, 2);
       must(kernel.call(nr.ftruncate, file, layout.size + bounceSize), 'ftruncate');
-      const mapped = stepCall(task, instruction, nr.mmap, base, layout.size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+      const mapped = stepCall(
+        task,
+        instruction,
+        nr.mmap,
+        base,
+        layout.size,
+        PROT_READ | PROT_WRITE | PROT_EXEC,
+        MAP_SHARED | MAP_FIXED_NOREPLACE,
+        fd,
+        0,
+      );
       if (mapped !== base) {
         stepCall(task, instruction, nr.close, fd);
         close(file);
@@ -137,7 +158,12 @@ export class Stub {
   /** Makes the pages what they should be, closes the descriptor, and installs the escape for a dying tracer. */
   #takeTrapSignal(session: Injection, fd: number): void {
     const action = this.scratchAddress(0);
-    this.writeAction(0, { handler: BigInt(this.base + code.escape), flags: BigInt(SA_SIGINFO | SA_RESTORER), restorer: BigInt(this.base + code.restorer), mask: ~0n });
+    this.writeAction(0, {
+      handler: BigInt(this.base + code.escape),
+      flags: BigInt(SA_SIGINFO | SA_RESTORER),
+      restorer: BigInt(this.base + code.restorer),
+      mask: ~0n,
+    });
     session.must('set up the stub', [
       [nr.mprotect, this.base, layout.codeSize, PROT_READ | PROT_EXEC],
       [nr.mprotect, this.base + layout.codeSize, layout.size - layout.codeSize, PROT_READ | PROT_WRITE],
@@ -176,13 +202,16 @@ export class Stub {
    */
   mapBounce(session: Injection): void {
     const last = this.base + layout.size - 0x1000;
-    const [copy] = session.must('map bounce memory', [[nr.mremap, last, 0, 0x1000 + bounceSize, 1 /* MREMAP_MAYMOVE */]]);
-    this.bounce = copy! + 0x1000;
+    const [copy] = session.must('map bounce memory', [
+      [nr.mremap, last, 0, 0x1000 + bounceSize, 1 /* MREMAP_MAYMOVE */],
+    ]);
+    this.bounce = copy + 0x1000;
   }
 
   /** The bounce memory goes: its place may be needed for what the body brings. */
   unmapBounce(session: Injection): void {
-    if (this.bounce) session.must('unmap bounce memory', [[nr.munmap, this.bounceRange.address, this.bounceRange.length]]);
+    if (this.bounce)
+      session.must('unmap bounce memory', [[nr.munmap, this.bounceRange.address, this.bounceRange.length]]);
     this.bounce = 0;
   }
 
@@ -262,7 +291,8 @@ export class Injection {
   /** Makes the calls one after the other. @returns their results (-errno on failure) */
   run(calls: readonly InjectedCall[]): number[] {
     const out: number[] = [];
-    for (let i = 0; i < calls.length; i += layout.tableEntries) out.push(...this.#runTable(calls.slice(i, i + layout.tableEntries)));
+    for (let i = 0; i < calls.length; i += layout.tableEntries)
+      out.push(...this.#runTable(calls.slice(i, i + layout.tableEntries)));
     return out;
   }
 
@@ -270,7 +300,14 @@ export class Injection {
   must(purpose: string, calls: readonly InjectedCall[]): number[] {
     const results = this.run(calls);
     results.forEach((result, i) => {
-      if (result < 0 && result > -4096) throw new SystemCallError(`${purpose}: injected call ${calls[i]![0]}`, result, { pid: this.#stub.pid, args: calls[i]!.slice(1).map((a) => a.toString(16)).join(',') });
+      if (result < 0 && result > -4096)
+        throw new SystemCallError(`${purpose}: injected call ${calls[i][0]}`, result, {
+          pid: this.#stub.pid,
+          args: calls[i]
+            .slice(1)
+            .map((a) => a.toString(16))
+            .join(','),
+        });
     });
     return results;
   }
@@ -301,7 +338,8 @@ export class Injection {
   /** Runs to the next stop that is not left over from an earlier interrupt. */
   #resume(): StoppedTask {
     let stop = this.#task.resume().waitStop();
-    for (let left = 3; left > 0 && stop.event === traceEvent.stop && stop.signal === SIGTRAP; left--) stop = stop.resume().waitStop();
+    for (let left = 3; left > 0 && stop.event === traceEvent.stop && stop.signal === SIGTRAP; left--)
+      stop = stop.resume().waitStop();
     return stop;
   }
 
@@ -317,17 +355,22 @@ export class Injection {
 
   #start(): void {
     const registers = this.#registers.copy();
-    registers.set('rip', this.#stub.base + code.batch).set('rbx', this.#stub.base + layout.table).set('orig_rax', -1);
+    registers
+      .set('rip', this.#stub.base + code.batch)
+      .set('rbx', this.#stub.base + layout.table)
+      .set('orig_rax', -1);
     this.#task.setRegisters(registers);
   }
 
   #expectEnd(stop: StoppedTask): void {
     if (stop.signal === SIGTRAP && stop.event === 0) return;
-    throw new Error(`Cannot inject into task ${stop.tid}: it stopped with signal ${stop.signal}, event ${stop.event}, at ${stop.registers().get('rip').toString(16)}`);
+    throw new Error(
+      `Cannot inject into task ${stop.tid}: it stopped with signal ${stop.signal}, event ${stop.event}, at ${stop.registers().get('rip').toString(16)}`,
+    );
   }
 
   #result(index: number): number {
-    return Number(BigInt.asIntN(64, this.#stub.memory.u64[layout.table / 8 + index * (batchEntrySize / 8) + 7]!));
+    return Number(BigInt.asIntN(64, this.#stub.memory.u64[layout.table / 8 + index * (batchEntrySize / 8) + 7]));
   }
 
   [Symbol.dispose](): void {

@@ -8,7 +8,14 @@ import { nr } from '../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { specialNames } from './image.ts';
-import { finishMappings, passDescriptors, queueSignal, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
+import {
+  finishMappings,
+  passDescriptors,
+  queueSignal,
+  registrationCalls,
+  setProcessState,
+  setThreadContext,
+} from './restore.ts';
 import { layout, mapAnonymous, type InjectedCall, type Stub } from './stub.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
@@ -43,8 +50,13 @@ const readWrite = PROT_READ | PROT_WRITE;
 const MADV_DONTNEED = 4;
 const MADV_DONTNEED_LOCKED = 24;
 
-function sameKind(image: ProcessImage, wanted: MappingImage, old: MappingImage, oldFiles: readonly FileImage[]): boolean {
-  const identity = (m: MappingImage, files: readonly FileImage[]): string => (m.file < 0 ? '' : files[m.file]!.identity);
+function sameKind(
+  image: ProcessImage,
+  wanted: MappingImage,
+  old: MappingImage,
+  oldFiles: readonly FileImage[],
+): boolean {
+  const identity = (m: MappingImage, files: readonly FileImage[]): string => (m.file < 0 ? '' : files[m.file].identity);
   if (identity(wanted, image.files) !== identity(old, oldFiles) || wanted.shared !== old.shared) return false;
   if (wanted.file >= 0 && wanted.offset - wanted.start !== old.offset - old.start) return false;
   return wanted.flags.join() === old.flags.join();
@@ -68,13 +80,31 @@ function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (numb
   return calls;
 }
 
-function makeMapping(image: ProcessImage, w: MappingImage, present: readonly MappingImage[], oldFiles: readonly FileImage[], files: readonly (number | undefined)[]): InjectedCall[] {
+function makeMapping(
+  image: ProcessImage,
+  w: MappingImage,
+  present: readonly MappingImage[],
+  oldFiles: readonly FileImage[],
+  files: readonly (number | undefined)[],
+): InjectedCall[] {
   const calls: InjectedCall[] = [];
   const fresh = (start: number, end: number): void => {
     if (end <= start) return;
     const fd = w.file >= 0 ? files[w.file] : undefined;
-    if (fd !== undefined) calls.push([nr.mmap, start, end - start, w.shared ? PROT_READ : readWrite, MAP_FIXED | (w.shared ? 1 : MAP_PRIVATE), fd, w.offset + start - w.start]);
-    else calls.push(mapAnonymous(start, end - start, readWrite, MAP_NORESERVE | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
+    if (fd !== undefined)
+      calls.push([
+        nr.mmap,
+        start,
+        end - start,
+        w.shared ? PROT_READ : readWrite,
+        MAP_FIXED | (w.shared ? 1 : MAP_PRIVATE),
+        fd,
+        w.offset + start - w.start,
+      ]);
+    else
+      calls.push(
+        mapAnonymous(start, end - start, readWrite, MAP_NORESERVE | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)),
+      );
   };
   let from = w.start;
   for (const o of present) {
@@ -93,7 +123,12 @@ function makeMapping(image: ProcessImage, w: MappingImage, present: readonly Map
 }
 
 /** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
-export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: { files: MappedFiles; identify: IdentifyFile }): void {
+export function adoptAddressSpace(
+  stub: Stub,
+  main: StoppedTask,
+  image: ProcessImage,
+  known: { files: MappedFiles; identify: IdentifyFile },
+): void {
   const own: Range[] = [{ address: stub.base, length: layout.size }];
   {
     using session = stub.borrow(main);
@@ -102,7 +137,11 @@ export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessI
   const old = readAddressSpace(stub.pid, { identify: known.identify, own, flags: true });
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.files.descriptor(file.identity));
-  const passed = passDescriptors(stub, session, open.filter((fd) => fd !== undefined).map((fd) => ({ readOnlyDescriptor: fd })));
+  const passed = passDescriptors(
+    stub,
+    session,
+    open.filter((fd) => fd !== undefined).map((fd) => ({ readOnlyDescriptor: fd })),
+  );
   let next = 0;
   const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));
   session.must('bring the address space home', reconcile(image, old, files));
@@ -111,7 +150,7 @@ export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessI
 
 /** Step 2, when all pages are there: protections, actions, threads; then the process runs natively. */
 export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: ProcessImage): void {
-  const main = tasks[0]!;
+  const main = tasks[0];
   {
     using session = stub.borrow(main);
     finishMappings(session, image);

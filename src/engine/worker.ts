@@ -32,14 +32,31 @@ class EngineWorker {
     const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
     const key = Buffer.from(settings.key, 'hex');
     this.#home = {
-      loop: this.#loop, node: settings.node, key, log,
+      loop: this.#loop,
+      node: settings.node,
+      key,
+      log,
       finished: (departure, how) => {
         this.#departures.delete(departure.pid);
-        this.#post({ returned: { pid: departure.pid, uid: departure.uid, comm: departure.command, from: departure.peer.name, reason: departure.reason, calls: departure.calls, how } });
+        this.#post({
+          returned: {
+            pid: departure.pid,
+            uid: departure.uid,
+            comm: departure.command,
+            from: departure.peer.name,
+            reason: departure.reason,
+            calls: departure.calls,
+            how,
+          },
+        });
       },
     };
     this.#host = {
-      loop: this.#loop, files: new FileCache(), node: settings.node, runDir: settings.runDir, log,
+      loop: this.#loop,
+      files: new FileCache(),
+      node: settings.node,
+      runDir: settings.runDir,
+      log,
       guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
       finished: (guest) => void this.#guests.delete(guest),
     };
@@ -64,11 +81,19 @@ class EngineWorker {
 
   #receive(): void {
     drain(this.#settings.wake);
-    for (let message = receiveMessageOnPort(this.#settings.port); message; message = receiveMessageOnPort(this.#settings.port)) {
+    for (
+      let message = receiveMessageOnPort(this.#settings.port);
+      message;
+      message = receiveMessageOnPort(this.#settings.port)
+    ) {
       const request = message.message as WorkerRequest; // cast: our own main thread sends nothing else
       this.#loop.start(
         async () => this.#post({ id: request.id, result: await this.#perform(request) }),
-        (error) => this.#post({ id: request.id, error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) } }),
+        (error) =>
+          this.#post({
+            id: request.id,
+            error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
+          }),
       );
     }
   }
@@ -84,7 +109,10 @@ class EngineWorker {
       case 'ping':
         return this.#ping(request.to);
       case 'list':
-        return { away: [...this.#departures.values()].map(describeDeparture), guests: [...this.#guests].flatMap((g) => g.status() ?? []) };
+        return {
+          away: [...this.#departures.values()].map(describeDeparture),
+          guests: [...this.#guests].flatMap((g) => g.status() ?? []),
+        };
       case 'leave':
         return this.#leave();
     }
@@ -156,7 +184,18 @@ class NotAway extends Error {
 }
 
 function describeDeparture(d: Departure): unknown {
-  return { pid: d.pid, uid: d.uid, comm: d.command, where: d.peer.name, threads: d.threads, forwarded: d.served, moves: d.moves, state: d.state, since: d.since, reason: d.reason };
+  return {
+    pid: d.pid,
+    uid: d.uid,
+    comm: d.command,
+    where: d.peer.name,
+    threads: d.threads,
+    forwarded: d.served,
+    moves: d.moves,
+    state: d.state,
+    since: d.since,
+    reason: d.reason,
+  };
 }
 
 /** The error codes of the control protocol. */
@@ -176,4 +215,3 @@ if (!isMainThread) {
   // cast: engine.ts gives nothing else
   void new EngineWorker(workerData as WorkerSettings).run();
 }
-

@@ -37,9 +37,9 @@ export function spawnBlank(): number {
       arena.write64(spawnAt + 24, 0);
       arena.write64(spawnAt + 32, 0);
       const address = (offset: number): bigint => BigInt(arena.address + offset);
-      const result = posixSpawn(BigInt(pid), BigInt(name), 0n, 0n, address(spawnAt + 16), address(spawnAt + 32)) as number;
+      const result = posixSpawn(BigInt(pid), BigInt(name), 0n, 0n, address(spawnAt + 16), address(spawnAt + 32));
       if (result !== 0) throw new SystemCallError('posix_spawn', -result, { file });
-      return arena.i32[spawnAt >> 2]!;
+      return arena.i32[spawnAt >> 2];
     });
   } finally {
     fs.rmSync(directory, { recursive: true });
@@ -71,4 +71,3 @@ export function childEventDescriptor(): number {
   childEvents = fd;
   return fd;
 }
-

@@ -15,7 +15,9 @@ export class SystemCallError extends Error {
   readonly code: string;
 
   constructor(name: string, result: number, context: Readonly<Record<string, unknown>> = {}) {
-    const details = Object.entries(context).map(([key, value]) => `${key}=${String(value)}`).join(' ');
+    const details = Object.entries(context)
+      .map(([key, value]) => `${key}=${String(value)}`)
+      .join(' ');
     super(`Cannot ${name}${details ? ` (${details})` : ''}: ${errnoName(-result)}`);
     this.name = 'SystemCallError';
     this.call = name;

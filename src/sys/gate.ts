@@ -16,8 +16,8 @@ const memfdExecutable = 0x10;
 function loadLibrary(): { sys: () => void; mailbox: ArrayBuffer } {
   const libc = new ffi.DynamicLibrary('libc.so.6');
   const memfdCreate = libc.getFunction('memfd_create', { return: 'int32', arguments: ['string', 'uint32'] });
-  let fd = memfdCreate('mosix-gate', memfdCloseOnExec | memfdExecutable) as number;
-  if (fd < 0) fd = memfdCreate('mosix-gate', memfdCloseOnExec) as number; // before Linux 6.3 the flag is unknown
+  let fd = memfdCreate('mosix-gate', memfdCloseOnExec | memfdExecutable);
+  if (fd < 0) fd = memfdCreate('mosix-gate', memfdCloseOnExec); // before Linux 6.3 the flag is unknown
   if (fd >= 0) {
     fs.writeSync(fd, gateLibrary());
     try {
@@ -66,7 +66,7 @@ export function call(nr: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): numb
   put(10, e);
   put(12, f);
   sys();
-  return i32[15]! * two32 + u32[14]!;
+  return i32[15] * two32 + u32[14];
 }
 
 /** As `call`, for arguments that need all 64 bits. */
@@ -74,7 +74,7 @@ export function callWide(nr: number, args: readonly bigint[]): number {
   put(0, nr);
   for (let i = 0; i < 6; i++) u64[i + 1] = BigInt.asUintN(64, args[i] ?? 0n);
   sys();
-  return i32[15]! * two32 + u32[14]!;
+  return i32[15] * two32 + u32[14];
 }
 
 /** Bytes of this process's own memory at an address, as a view (no copy). The caller keeps the memory mapped. */

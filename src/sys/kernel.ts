@@ -16,7 +16,8 @@ export const kernel: Kernel = { call, callWide };
 /** Checks once at start that the gate works on this machine. @throws Error that says what differs */
 export function selfTest(): void {
   const pid = must(call(nr.getpid), 'getpid');
-  if (pid !== process.pid) throw new Error(`Cannot use the system-call gate: getpid gave ${pid}, expected ${process.pid}`);
+  if (pid !== process.pid)
+    throw new Error(`Cannot use the system-call gate: getpid gave ${pid}, expected ${process.pid}`);
   const bad = call(nr.close, -1);
   if (bad !== -9) throw new Error(`Cannot use the system-call gate: close(-1) gave ${bad}, expected -9 (EBADF)`);
   const address = callWide(nr.brk, [0n]);

@@ -52,7 +52,7 @@ export class Memory {
 
   /** Reads an unsigned 64-bit number below 2^53. */
   read64(offset: number): number {
-    return this.u32[offset >> 2]! + this.u32[(offset >> 2) + 1]! * two32;
+    return this.u32[offset >> 2] + this.u32[(offset >> 2) + 1] * two32;
   }
 
   write64(offset: number, value: number): void {

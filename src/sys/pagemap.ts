@@ -37,7 +37,20 @@ export class PageMap {
     const excluded = category.pfnZero | (file ? category.file : 0);
     let from = start;
     while (from < end) {
-      const words = [96, 0, from, end, 0, regions.address, regionCount, 0, excluded, excluded, category.present | category.swapped, category.present];
+      const words = [
+        96,
+        0,
+        from,
+        end,
+        0,
+        regions.address,
+        regionCount,
+        0,
+        excluded,
+        excluded,
+        category.present | category.swapped,
+        category.present,
+      ];
       words.forEach((word, i) => arena.write64(argumentsAt + 8 * i, word));
       const count = call(nr.ioctl, this.#fd, pagemapScan, arena.address + argumentsAt);
       if (count === -25 /* ENOTTY */ || count === -22 /* EINVAL */) return false;
@@ -50,7 +63,7 @@ export class PageMap {
 
   #collectByWords(start: number, end: number, file: boolean, out: Range[]): void {
     const bytes = Buffer.alloc(65536);
-    for (let page = start / pageSize; page < end / pageSize; ) {
+    for (let page = start / pageSize; page < end / pageSize;) {
       const wanted = Math.min(bytes.length, (end / pageSize - page) * 8);
       const got = fs.readSync(this.#fd, bytes, 0, wanted, page * 8);
       if (got === 0) return;

@@ -20,8 +20,13 @@ function parseMapping(line: string): Mapping | undefined {
   const m = mappingLine.exec(line);
   if (!m) return undefined;
   return {
-    start: parseInt(m[1]!, 16), end: parseInt(m[2]!, 16), permissions: m[3]!, offset: parseInt(m[4]!, 16),
-    device: m[5]!, inode: Number(m[6]), name: m[7]!,
+    start: parseInt(m[1], 16),
+    end: parseInt(m[2], 16),
+    permissions: m[3],
+    offset: parseInt(m[4], 16),
+    device: m[5],
+    inode: Number(m[6]),
+    name: m[7],
   };
 }
 
@@ -107,8 +112,24 @@ export function descriptorTargets(pid: number): Map<number, string> {
 
 /** The 16 resource limits, soft and hard, in the order of their numbers; 2^64-1 is "unlimited". */
 export function resourceLimits(pid: number): [string, string][] {
-  const order = ['cpu time', 'file size', 'data size', 'stack size', 'core file size', 'resident set', 'processes', 'open files', 'locked memory',
-    'address space', 'file locks', 'pending signals', 'msgqueue size', 'nice priority', 'realtime priority', 'realtime timeout'];
+  const order = [
+    'cpu time',
+    'file size',
+    'data size',
+    'stack size',
+    'core file size',
+    'resident set',
+    'processes',
+    'open files',
+    'locked memory',
+    'address space',
+    'file locks',
+    'pending signals',
+    'msgqueue size',
+    'nice priority',
+    'realtime priority',
+    'realtime timeout',
+  ];
   const lines = fs.readFileSync(`/proc/${pid}/limits`, 'latin1').split('\n');
   const value = (text: string): string => (text === 'unlimited' ? '18446744073709551615' : text);
   return order.map((name) => {

@@ -9,8 +9,22 @@ import { nr } from './x64/numbers.ts';
 import { Registers, registerCount } from './x64/registers.ts';
 
 const request = {
-  cont: 7, singleStep: 9, getRegisters: 12, setRegisters: 13, detach: 17, getEventMessage: 0x4201, getSignalInfo: 0x4202, setSignalInfo: 0x4203,
-  getRegisterSet: 0x4204, setRegisterSet: 0x4205, seize: 0x4206, interrupt: 0x4207, listen: 0x4208, getSignalMask: 0x420a, setSignalMask: 0x420b, peekSignalInfo: 0x4209,
+  cont: 7,
+  singleStep: 9,
+  getRegisters: 12,
+  setRegisters: 13,
+  detach: 17,
+  getEventMessage: 0x4201,
+  getSignalInfo: 0x4202,
+  setSignalInfo: 0x4203,
+  getRegisterSet: 0x4204,
+  setRegisterSet: 0x4205,
+  seize: 0x4206,
+  interrupt: 0x4207,
+  listen: 0x4208,
+  getSignalMask: 0x420a,
+  setSignalMask: 0x420b,
+  peekSignalInfo: 0x4209,
   getRseqConfiguration: 0x420f,
 } as const;
 
@@ -45,12 +59,14 @@ function decode(status: number): TaskStatus {
 /** One pending event of any task that this thread traces (or of its children), without waiting. */
 export function reapAny(): { tid: number; status: TaskStatus } | undefined {
   const tid = call(nr.wait4, -1, arena.address + statusAt, waitAll | waitOwnThread | waitNoHang, 0);
-  return tid > 0 ? { tid, status: decode(arena.i32[statusAt >> 2]!) } : undefined;
+  return tid > 0 ? { tid, status: decode(arena.i32[statusAt >> 2]) } : undefined;
 }
 
 /** A pending event of one task, without waiting. */
 export function reap(tid: number): TaskStatus | undefined {
-  return call(nr.wait4, tid, arena.address + statusAt, waitAll | waitNoHang, 0) === tid ? decode(arena.i32[statusAt >> 2]!) : undefined;
+  return call(nr.wait4, tid, arena.address + statusAt, waitAll | waitNoHang, 0) === tid
+    ? decode(arena.i32[statusAt >> 2])
+    : undefined;
 }
 
 function ptrace(operation: keyof typeof request, tid: number, address = 0, data = 0): number {
@@ -173,7 +189,7 @@ export class StoppedTask {
 
   signalMask(): bigint {
     mustPtrace('getSignalMask', this.tid, 8, arena.address + wordsAt);
-    return arena.u64[wordsAt >> 3]!;
+    return arena.u64[wordsAt >> 3];
   }
 
   setSignalMask(mask: bigint): void {
@@ -213,7 +229,7 @@ export class StoppedTask {
     const pointer = arena.read64(wordsAt);
     if (pointer === 0) return undefined;
     const word = wordsAt >> 2;
-    return { pointer, size: arena.u32[word + 2]!, signature: arena.u32[word + 3]!, flags: arena.u32[word + 4]! };
+    return { pointer, size: arena.u32[word + 2], signature: arena.u32[word + 3], flags: arena.u32[word + 4] };
   }
 
   /** Resumes, delivering `signal` when it is not 0. A task that is gone is reported by the next wait. */

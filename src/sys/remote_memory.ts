@@ -18,7 +18,7 @@ const remoteAt = scratch(16 * maximumRanges);
 function transfer(nrOfCall: number, pid: number, ranges: readonly Range[], local: number): number {
   let total = 0;
   for (let i = 0; i < ranges.length; i++) {
-    const { address, length } = ranges[i]!;
+    const { address, length } = ranges[i];
     arena.write64(remoteAt + 16 * i, address);
     arena.write64(remoteAt + 16 * i + 8, length);
     total += length;
@@ -69,11 +69,12 @@ export function peek(pid: number, address: number, length: number): Uint8Array {
 
 /** Writes bytes into remote memory. @throws SystemCallError when not all of it is writable */
 export function poke(pid: number, address: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const part = bytes.subarray(done, done + copySize);
     copyAt.u8.set(part);
     const n = writeFrom(pid, address + done, part.length, copyAt.address);
-    if (n <= 0) throw new SystemCallError('process_vm_writev', n || -14, { pid, address: (address + done).toString(16) });
+    if (n <= 0)
+      throw new SystemCallError('process_vm_writev', n || -14, { pid, address: (address + done).toString(16) });
     done += n;
   }
 }
@@ -83,7 +84,11 @@ export class ProcessMemory {
   readonly #fd: number;
 
   constructor(pid: number) {
-    this.#fd = must(withCString(`/proc/${pid}/mem`, (path) => call(nr.open, path, 0o2000002)), 'open memory', { pid });
+    this.#fd = must(
+      withCString(`/proc/${pid}/mem`, (path) => call(nr.open, path, 0o2000002)),
+      'open memory',
+      { pid },
+    );
   }
 
   write(address: number, length: number, local: number): number {

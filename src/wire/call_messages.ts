@@ -9,7 +9,11 @@
 
 export const direction = { in: 1, out: 2, inout: 3 } as const;
 /** How much of an outgoing buffer is valid: all of it, or `unit` bytes per count of the result. */
-export const filled = { whole: 0, result: 1, /** whole, and in the deputy's own memory at the argument's address */ inPlace: 2 } as const;
+export const filled = {
+  whole: 0,
+  result: 1,
+  /** whole, and in the deputy's own memory at the argument's address */ inPlace: 2,
+} as const;
 /** The data went or goes by `bulk` frames. */
 export const largeFlag = 1;
 

@@ -5,7 +5,19 @@
 
 export type Register = 'rax' | 'rcx' | 'rdx' | 'rbx' | 'rsp' | 'rbp' | 'rsi' | 'rdi' | 'r8' | 'r9' | 'r10';
 
-const registerNumber: Record<Register, number> = { rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7, r8: 8, r9: 9, r10: 10 };
+const registerNumber: Record<Register, number> = {
+  rax: 0,
+  rcx: 1,
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+};
 
 type Condition = 'equal' | 'notEqual';
 const shortJump: Record<Condition | 'always', number> = { equal: 0x74, notEqual: 0x75, always: 0xeb };
@@ -92,17 +104,28 @@ export class Assembler {
 
   /** `xor register32, register32`: zero. */
   clear(register: Register): this {
-    return this.#rex(false, registerNumber[register], registerNumber[register]).#emit(0x31, this.#direct(register, register));
+    return this.#rex(false, registerNumber[register], registerNumber[register]).#emit(
+      0x31,
+      this.#direct(register, register),
+    );
   }
 
   /** `cmp register, immediate8` (sign-extended), 64 bits. */
   compare(register: Register, immediate: number): this {
-    return this.#rex(true, 0, registerNumber[register]).#emit(0x83, 0xf8 | (registerNumber[register] & 7), immediate & 0xff);
+    return this.#rex(true, 0, registerNumber[register]).#emit(
+      0x83,
+      0xf8 | (registerNumber[register] & 7),
+      immediate & 0xff,
+    );
   }
 
   /** `add register, immediate8`, 64 bits. */
   add(register: Register, immediate: number): this {
-    return this.#rex(true, 0, registerNumber[register]).#emit(0x83, 0xc0 | (registerNumber[register] & 7), immediate & 0xff);
+    return this.#rex(true, 0, registerNumber[register]).#emit(
+      0x83,
+      0xc0 | (registerNumber[register] & 7),
+      immediate & 0xff,
+    );
   }
 
   /** `dec register32`. */
@@ -152,7 +175,8 @@ export class Assembler {
     for (const { at, label, size } of this.#fixups) {
       const distance = (externals[label] ?? this.offsetOf(label)) - (at + size);
       if (size === 4) view.setInt32(at, distance, true);
-      else if (distance < -128 || distance > 127) throw new Error(`Cannot jump to ${label}: ${distance} bytes is too far`);
+      else if (distance < -128 || distance > 127)
+        throw new Error(`Cannot jump to ${label}: ${distance} bytes is too far`);
       else view.setInt8(at, distance);
     }
     return out;

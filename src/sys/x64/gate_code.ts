@@ -43,7 +43,14 @@ export function gateLibrary(): Uint8Array {
   symbol(2, 5, 1 /* STT_OBJECT */, 2, mailboxOffset);
   // DT_HASH: one bucket, three symbols in one chain.
   [1, 3, 1, 0, 2, 0].forEach((word, i) => view.setUint32(hashOffset + 4 * i, word, true));
-  const dynamic = [[4, hashOffset], [5, stringsOffset], [6, symbolsOffset], [10, strings.length], [11, 24], [0, 0]] as const;
+  const dynamic = [
+    [4, hashOffset],
+    [5, stringsOffset],
+    [6, symbolsOffset],
+    [10, strings.length],
+    [11, 24],
+    [0, 0],
+  ] as const;
   dynamic.forEach(([tag, value], i) => {
     u64(dataOffset + 16 * i, tag);
     u64(dataOffset + 16 * i + 8, value);

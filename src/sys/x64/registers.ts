@@ -1,15 +1,59 @@
 /** The general registers of a stopped task, as PTRACE_GETREGS gives them (struct user_regs_struct, sys/user.h). */
 
 export const registerIndex = {
-  r15: 0, r14: 1, r13: 2, r12: 3, rbp: 4, rbx: 5, r11: 6, r10: 7, r9: 8, r8: 9, rax: 10, rcx: 11, rdx: 12, rsi: 13, rdi: 14,
-  orig_rax: 15, rip: 16, cs: 17, eflags: 18, rsp: 19, ss: 20, fs_base: 21, gs_base: 22, ds: 23, es: 24, fs: 25, gs: 26,
+  r15: 0,
+  r14: 1,
+  r13: 2,
+  r12: 3,
+  rbp: 4,
+  rbx: 5,
+  r11: 6,
+  r10: 7,
+  r9: 8,
+  r8: 9,
+  rax: 10,
+  rcx: 11,
+  rdx: 12,
+  rsi: 13,
+  rdi: 14,
+  orig_rax: 15,
+  rip: 16,
+  cs: 17,
+  eflags: 18,
+  rsp: 19,
+  ss: 20,
+  fs_base: 21,
+  gs_base: 22,
+  ds: 23,
+  es: 24,
+  fs: 25,
+  gs: 26,
 } as const;
 type Name = keyof typeof registerIndex;
 
 export const registerCount = 27;
 
 /** struct sigcontext order of the 18 general registers (asm/sigcontext.h). */
-const sigcontextOrder: readonly Name[] = ['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rdi', 'rsi', 'rbp', 'rbx', 'rdx', 'rax', 'rcx', 'rsp', 'rip', 'eflags'];
+const sigcontextOrder: readonly Name[] = [
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+  'rdi',
+  'rsi',
+  'rbp',
+  'rbx',
+  'rdx',
+  'rax',
+  'rcx',
+  'rsp',
+  'rip',
+  'eflags',
+];
 
 /** In-kernel results that mean "interrupted, may be restarted" (linux/errno.h). */
 export const ERESTARTSYS = -512;
@@ -30,12 +74,12 @@ export class Registers {
   }
 
   get(name: Name): bigint {
-    return this.words[registerIndex[name]]!;
+    return this.words[registerIndex[name]];
   }
 
   /** The register as a signed number; exact below 2^53. */
   number(name: Name): number {
-    return Number(BigInt.asIntN(64, this.words[registerIndex[name]]!));
+    return Number(BigInt.asIntN(64, this.words[registerIndex[name]]));
   }
 
   set(name: Name, value: number | bigint): this {
@@ -50,7 +94,14 @@ export class Registers {
   }
 
   get syscallArguments(): number[] {
-    return [this.number('rdi'), this.number('rsi'), this.number('rdx'), this.number('r10'), this.number('r8'), this.number('r9')];
+    return [
+      this.number('rdi'),
+      this.number('rsi'),
+      this.number('rdx'),
+      this.number('r10'),
+      this.number('r8'),
+      this.number('r9'),
+    ];
   }
 
   /** The call's result was an in-kernel restart code. */
@@ -61,7 +112,9 @@ export class Registers {
 
   /** Makes the task repeat the call it was in, from its `syscall` instruction (2 bytes long). */
   repeatCall(nr: number = this.syscall): this {
-    return this.set('rax', nr).set('rip', this.get('rip') - 2n).set('orig_rax', -1);
+    return this.set('rax', nr)
+      .set('rip', this.get('rip') - 2n)
+      .set('orig_rax', -1);
   }
 
   /** Sets a finished call's result; no restart logic of the kernel will touch it. */

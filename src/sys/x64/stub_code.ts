@@ -13,7 +13,16 @@ import { Assembler } from './assembler.ts';
 import { nr } from './numbers.ts';
 
 /** Layout of a request slot, in bytes from its start (docs/internals/slots.md). */
-export const slotLayout = { state: 0, sequence: 4, nr: 8, args: 16, result: 64, id: 72, doorbell: 80, size: 128 } as const;
+export const slotLayout = {
+  state: 0,
+  sequence: 4,
+  nr: 8,
+  args: 16,
+  result: 64,
+  id: 72,
+  doorbell: 80,
+  size: 128,
+} as const;
 export const slotState = { idle: 0, requested: 1, done: 2, executing: 3 } as const;
 
 /** An entry of the batch table: nr, six arguments, result. A number of -1 ends the table. */
@@ -65,8 +74,13 @@ function deputyLoop(spins: number): { bytes: Uint8Array; call: number } {
   // futex(&slot.state, FUTEX_WAIT, the state just seen, NULL): shared, since the engine wakes it from another mapping.
   a.move('rdx', 'rax').move('rdi', 'rbx').clear('rsi').clear('r10').set32('rax', nr.futex).syscall().jump('loop');
   a.label('go').storeImmediate32('rbx', s.state, slotState.executing);
-  a.load('rax', 'rbx', s.nr).load('rdi', 'rbx', s.args).load('rsi', 'rbx', s.args + 8).load('rdx', 'rbx', s.args + 16);
-  a.load('r10', 'rbx', s.args + 24).load('r8', 'rbx', s.args + 32).load('r9', 'rbx', s.args + 40);
+  a.load('rax', 'rbx', s.nr)
+    .load('rdi', 'rbx', s.args)
+    .load('rsi', 'rbx', s.args + 8)
+    .load('rdx', 'rbx', s.args + 16);
+  a.load('r10', 'rbx', s.args + 24)
+    .load('r8', 'rbx', s.args + 32)
+    .load('r9', 'rbx', s.args + 40);
   a.label('call').syscall().store('rbx', s.result, 'rax').storeImmediate32('rbx', s.state, slotState.done);
   // Ring: count up, and wake only when somebody said (word at +4) that it sleeps.
   a.load('rdi', 'rbx', s.doorbell).lockIncrement32('rdi').compareMemory32('rdi', 4, 0).jump('loop', 'equal');
