@@ -28,5 +28,10 @@ export function lockInstance(file: string): Disposable {
   }
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`);
-  return { [Symbol.dispose]: () => closeSync(fd) };
+  return {
+    [Symbol.dispose]: () => {
+      ftruncateSync(fd); // a pid that comes again must not be taken for ours
+      closeSync(fd);
+    },
+  };
 }
