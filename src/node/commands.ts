@@ -129,7 +129,7 @@ export class Commands {
     const to = options.restrict ?? '';
     for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(job); attempt += 1) {
       try {
-        const target = this.#targetOf(to);
+        const target = await this.#targetOf(to);
         if (target === undefined) return;
         const result = await engine.engine.migrate({ pid, to: target }, () => {});
         log('run.placed', { pid, to, freezeMs: result.freezeMs, totalMs: result.totalMs, bytes: result.bytes });
@@ -152,7 +152,7 @@ export class Commands {
     const { pid, to, wait } = request;
     const what = `migrate process ${pid} to ${to}`;
     // Not everybody may learn whether a process exists; but a mistyped node is said first, it is the likelier mistake.
-    const target = to === 'home' ? undefined : this.#targetOf(to);
+    const target = to === 'home' ? undefined : await this.#targetOf(to);
     processFor(pid, caller, what);
     this.#checkMovable(pid, what);
     const move = this.#move(pid, target, onProgress);
@@ -184,7 +184,7 @@ export class Commands {
    * Where a node's engine is; undefined if it is this node.
    * @throws RefusedError if there is no such node or its mosd is not linked with this one
    */
-  #targetOf(name: string): GuestAddress | undefined {
+  async #targetOf(name: string): Promise<GuestAddress | undefined> {
     const { config, peers } = this.#options;
     if (name === config.name) return undefined;
     const link = peers.find(({ peer }) => peer.name === name);
@@ -193,6 +193,7 @@ export class Commands {
       const message = `Cannot find the node "${name}"${suggestion(name, known)} (this node knows ${known.join(', ')})`;
       throw new RefusedError('no-such-node', message);
     }
+    await link.tried; // mosd has just started, perhaps
     const { state, why } = link.status();
     if (state !== 'up') throw unreachable(name, why ?? 'it has not answered yet');
     return { name, address: link.peer.address, guestPort: link.peer.guestPort };
@@ -200,7 +201,7 @@ export class Commands {
 
   /** The engine of the node must answer, too: mosrun's caller wants to know before the program runs. */
   async #checkReachable(name: string): Promise<void> {
-    const target = this.#targetOf(name);
+    const target = await this.#targetOf(name);
     if (target === undefined) return;
     try {
       await this.#options.engine.engine.ping(target);

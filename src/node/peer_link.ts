@@ -56,6 +56,7 @@ export class PeerLink {
   readonly #times: LinkTimes;
   readonly #backoff: Backoff;
   readonly #stop = new AbortController();
+  readonly #tried = Promise.withResolvers<void>();
   #waiting = new AbortController();
   #state: NodeRow['state'] = 'connecting';
   #why: string | undefined;
@@ -66,6 +67,11 @@ export class PeerLink {
     this.#options = options;
     this.#times = options.times ?? LINK_TIMES;
     this.#backoff = new Backoff({ firstMs: this.#times.retryMs, maxMs: this.#times.maxRetryMs });
+  }
+
+  /** Settles when it is known for the first time whether the peer is up; within two deadlines of a connect. */
+  get tried(): Promise<void> {
+    return this.#tried.promise;
   }
 
   /** What `nodes` shows of the peer. */
@@ -155,9 +161,11 @@ export class PeerLink {
     if (this.#state !== 'up') this.#options.log('link.up', { peer: this.peer.name });
     this.#state = 'up';
     this.#why = undefined;
+    this.#tried.resolve();
   }
 
   #goDown(reason: string): void {
+    this.#tried.resolve();
     if (this.#stop.signal.aborted) return;
     if (this.#state !== 'down' || this.#why !== reason)
       this.#options.log('link.down', { peer: this.peer.name, why: reason });
