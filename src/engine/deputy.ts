@@ -481,22 +481,27 @@ export class Deputy {
     this.reply(id, this.#ownCall(thread, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
   }
 
-  /** Gives anonymous memory back to the home node. @returns bytes asked for */
+  /** Gives anonymous memory back to the home node, whatever its threads are doing. @returns bytes asked for */
   release(ranges: readonly { start: number; end: number }[]): number {
-    const idle = [...this.#threads.values()].find((t) => !t.request && !t.large);
-    if (!idle)
-      throw new Error(`Cannot release the memory of process ${this.pid}: all its threads are in calls; try again`);
+    const [thread] = this.#threads.values();
+    if (!thread || this.stopped) throw new Error(`Cannot release the memory of process ${this.pid}: it is stopped`);
     const MADV_DONTNEED_LOCKED = 24;
     const MADV_DONTNEED = 4;
+    const stop = this.#stop(thread);
     let bytes = 0;
-    for (const { start, end } of ranges) {
-      if (
-        this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED_LOCKED) < 0 &&
-        this.#ownCall(idle, nr.madvise, start, end - start, MADV_DONTNEED) < 0
-      )
-        continue;
-      bytes += end - start;
+    {
+      using session = this.stub.borrow(stop);
+      for (const { start, end } of ranges) {
+        const advise = (how: number): number => session.run([[nr.madvise, start, end - start, how]])[0];
+        if (advise(MADV_DONTNEED_LOCKED) < 0 && advise(MADV_DONTNEED) < 0) continue;
+        bytes += end - start;
+      }
     }
+    // A wait that the kernel does not take up again by itself goes on; it may then take its full time.
+    const registers = stop.registers();
+    if (registers.number('rax') === EINTR && describe(registers.syscall)?.interrupted === 'eintr')
+      stop.setRegisters(registers.repeatCall());
+    stop.resume();
     this.served++; // the old memory is gone: nothing can go on from it
     return bytes;
   }
