@@ -19,43 +19,58 @@ export function command(name: string): string {
 const STEPS_PER_ROUND = 5000;
 /**
  * Counts rounds of a linear congruential generator, writes each round's number and value to a file, and ends with
- * exit code 7 when the file to finish at is there. A string of 4 MB, summed at the end, shows that memory is as it was.
+ * exit code 7 when the file to finish at is there. Megabytes of memory, each filled with a word of its own and summed at
+ * the end, show that all is as it was.
  */
 const COUNTER = `
-  my ($file, $finish) = @ARGV;
+  my ($file, $finish, $megabytes) = @ARGV;
   my ($h, $n) = (1, 0);
-  my $memory = join '', map { pack 'N', $_ * 2654435761 & 0xffffffff } 1 .. 1 << 20;
+  my $memory = '';
+  vec($memory, ($megabytes << 20) - 1, 8) = 0;
+  substr($memory, $_ << 20, 1 << 20) = pack('N', ($_ + 1) * 2654435761 & 0xffffffff) x (1 << 18) for 0 .. $megabytes - 1;
   open my $out, '>>', $file or die;
   until (-e $finish) {
     $h = ($h * 1103515245 + 12345) & 0x7fffffff for 1 .. ${STEPS_PER_ROUND};
     syswrite $out, ++$n . " $h\\n";
     select undef, undef, undef, 0.01;
   }
-  print "$n $h ", unpack('%32N*', $memory), "\\n";
+  my $sum = 0;
+  $sum = ($sum * 31 + unpack '%32N*', substr $memory, $_ << 20, 1 << 20) & 0xffffffff for 0 .. $megabytes - 1;
+  print "$n $h $sum\\n";
   exit 7;
 `;
 
 let counters = 0;
+
+export interface CounterOptions {
+  /** of mosrun */
+  flags?: readonly string[];
+  /** of memory; default 4 */
+  megabytes?: number;
+}
 
 /** A running COUNTER on the home node, started by mosrun. */
 export class Counter {
   readonly process: HostProcess;
   readonly #host: Host;
   readonly #file: string;
+  readonly #megabytes: number;
   #checked = { lines: 0, value: 1, bytes: 0 };
 
-  private constructor(process: HostProcess, host: Host, file: string) {
+  private constructor(process: HostProcess, host: Host, own: { file: string; megabytes: number }) {
     this.process = process;
     this.#host = host;
-    this.#file = file;
+    this.#file = own.file;
+    this.#megabytes = own.megabytes;
   }
 
   /** Settles when it counts. */
-  static async start(cluster: Cluster, options: { flags?: string[] } = {}): Promise<Counter> {
+  static async start(cluster: Cluster, options: CounterOptions = {}): Promise<Counter> {
+    const { megabytes = 4, ...rest } = options;
     counters += 1;
     const file = `/tmp/counter-${counters}`;
-    const process = cluster.mosrun(['perl', '-e', COUNTER, file, `${file}.finish`], options);
-    const counter = new Counter(process, cluster.home, file);
+    const process = cluster.mosrun(['perl', '-e', COUNTER, file, `${file}.finish`, String(megabytes)], rest);
+    const counter = new Counter(process, cluster.home, { file, megabytes });
     await counter.goesOn();
     return counter;
   }
@@ -96,14 +111,16 @@ export class Counter {
     await this.#host.writeFile(`${this.#file}.finish`, '');
     assert.deepEqual(await this.process.wait(PATIENCE_MS), { code: 7, signal: null }, this.process.readStderr());
     const rounds = this.rounds();
-    assert.equal(this.process.readStdout(), `${rounds} ${this.#checked.value} ${MEMORY_SUM}\n`);
+    assert.equal(this.process.readStdout(), `${rounds} ${this.#checked.value} ${sumOfMemory(this.#megabytes)}\n`);
   }
 }
 
-const MEMORY_SUM = Array.from({ length: 1 << 20 }, (_, i) => Math.imul(i + 1, 2654435761)).reduce(
-  (sum, word) => (sum + word) >>> 0,
-  0,
-);
+/** What COUNTER finds in its memory if nothing has changed there. */
+function sumOfMemory(megabytes: number): number {
+  let sum = 0;
+  for (let i = 1; i <= megabytes; i += 1) sum = (Math.imul(sum, 31) + (Math.imul(i, 2654435761) << 18)) >>> 0;
+  return sum;
+}
 
 /** What the kernel says of a process of this machine; '' when it is gone. */
 export function procFile(outsidePid: number, name: string): string {
@@ -148,4 +165,22 @@ export function readIfThere(path: string): string {
   } catch {
     return '';
   }
+}
+
+/** mosmigrate must succeed. @returns what it says */
+export async function moved(cluster: Cluster, pid: number, to: string): Promise<string> {
+  const { code, stdout, stderr } = await cluster.mosmigrate(pid, to, { timeoutMs: 2 * PATIENCE_MS });
+  assert.equal(code, 0, `mosmigrate ${pid} ${to}: ${stderr.toString()}`);
+  return stdout.toString();
+}
+
+/** Bytes of anonymous memory that all processes of a host use, as the memory controller counts it for one of them. */
+export function anonymousMemory(outsidePid: number): number {
+  const groups = procFile(outsidePid, 'cgroup');
+  const first = /^\d+:memory:(.*)$/m.exec(groups)?.[1];
+  const directory =
+    first === undefined ? `/sys/fs/cgroup${/^0::(.*)$/m.exec(groups)?.[1]}` : `/sys/fs/cgroup/memory${first}`;
+  const bytes = /^(?:total_rss|anon) (\d+)$/m.exec(readIfThere(`${directory}/memory.stat`))?.[1];
+  assert.ok(bytes !== undefined, `no memory.stat in ${directory}`);
+  return Number(bytes);
 }
