@@ -1,5 +1,5 @@
 /**
- * npm run suite -- {workloads|programs} [--mode M[,M…]] [--only CASE[,CASE…]] [--json] [--seed N]
+ * npm run suite -- {workloads|programs} [--mode M[,M…]] [--only CASE[,CASE…]] [--json] [--seed N] [--lanes N]
  *
  * Runs real programs, or the small self-checking ones of test/programs, on test-bed hosts: at home, placed on another
  * node, moved while they run. Prints one line per case and mode, and a last line with the sums. Exits 1 if anything
@@ -14,7 +14,7 @@ import type { Host } from '../bed/host.ts';
 import { type Case, type Line, type Mode, modes, type Summary } from './case.ts';
 import type { Reference } from './judge.ts';
 import { Lab } from './lab.ts';
-import { randomFrom } from './modes.ts';
+import { type Random, randomFrom } from './modes.ts';
 import { installPackages } from './packages.ts';
 import { buildFor, programCases } from './programs.ts';
 import { printLine, printSummary } from './report.ts';
@@ -28,11 +28,13 @@ interface Suite {
   /** What must be at home before any case. */
   furnish(home: Host, cases: readonly Case[]): Promise<void>;
   readonly modes: readonly Mode[];
+  /** Cases at a time, unless asked otherwise. Workloads are to have the machine for themselves. */
+  readonly lanes: number;
 }
 
 const suites: Readonly<Record<string, Suite>> = {
-  workloads: { cases: async () => workloads, furnish: async () => {}, modes: ['remote', 'moved'] },
-  programs: { cases: programCases, furnish: buildFor, modes: ['home', 'remote', 'moved'] },
+  workloads: { cases: async () => workloads, furnish: async () => {}, modes: ['remote', 'moved'], lanes: 1 },
+  programs: { cases: programCases, furnish: buildFor, modes: ['home', 'remote', 'moved'], lanes: 2 },
 };
 
 interface Plan {
@@ -42,6 +44,8 @@ interface Plan {
   readonly modes: readonly Mode[];
   readonly json: boolean;
   readonly seed: number;
+  /** Cases at a time. */
+  readonly lanes: number;
 }
 
 async function readPlan(argv: readonly string[]): Promise<Plan> {
@@ -53,6 +57,7 @@ async function readPlan(argv: readonly string[]): Promise<Plan> {
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
       seed: { type: 'string' },
+      lanes: { type: 'string' },
     },
   });
   const suite = suites[positionals[0] ?? ''];
@@ -70,6 +75,7 @@ async function readPlan(argv: readonly string[]): Promise<Plan> {
     modes: values.mode === undefined ? suite.modes : values.mode.split(',').map(modeOf),
     json: values.json,
     seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
+    lanes: values.lanes === undefined ? suite.lanes : Number(values.lanes),
   };
 }
 
@@ -92,23 +98,43 @@ function skipUnrunnable(plan: Plan, emit: (line: Line) => void): Case[] {
   return plan.cases.filter((one) => lackOf(one) === '');
 }
 
-/** Runs all cases, one after the other: each is to have the machine for itself. */
+interface Task {
+  readonly one: Case;
+  readonly mode: Mode;
+}
+
+/** Runs all cases, `plan.lanes` at a time, each lane on hosts of its own: what a case uses is charged to its own hosts. */
 async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void): Promise<void> {
   const cases = skipUnrunnable(plan, emit);
-  const random = randomFrom(plan.seed);
-  const references = new Map<string, Reference>();
+  const queue = cases.flatMap((one) => plan.modes.map((mode): Task => ({ one, mode })));
+  const run = { plan, cases, evidence, emit, random: randomFrom(plan.seed), references: new Map<string, Reference>() };
+  await Promise.all(Array.from({ length: plan.lanes }, () => runLane(run, queue)));
+}
+
+interface Run {
+  readonly plan: Plan;
+  readonly cases: readonly Case[];
+  readonly evidence: string;
+  readonly random: Random;
+  readonly references: Map<string, Reference>;
+  emit(line: Line): void;
+}
+
+/** Takes tasks from the queue until it is empty. */
+async function runLane(run: Run, queue: Task[]): Promise<void> {
   let lab: Lab | undefined;
   try {
-    for (const [one, mode] of cases.flatMap((each) => plan.modes.map((way): [Case, Mode] => [each, way]))) {
-      const line = await attempt(plan, one, mode, async () => {
-        lab ??= await furnished(plan, cases);
+    for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+      const { one, mode } = task;
+      const line = await attempt(run.plan, task, async () => {
+        lab ??= await furnished(run.plan, run.cases);
         await lab.prepare(one);
-        const setting: Setting = { suite: plan.name, lab, random, evidence };
-        const reference = references.get(one.name) ?? (await runReference(lab, one));
-        references.set(one.name, reference);
+        const setting: Setting = { suite: run.plan.name, lab, random: run.random, evidence: run.evidence };
+        const reference = run.references.get(one.name) ?? (await runReference(lab, one));
+        run.references.set(one.name, reference);
         return runCase(setting, one, mode, reference);
       });
-      emit(line);
+      run.emit(line);
       if (line.ok) continue;
       await lab?.[Symbol.asyncDispose](); // what failed may have broken the nodes
       lab = undefined;
@@ -130,7 +156,7 @@ async function furnished(plan: Plan, cases: readonly Case[]): Promise<Lab> {
 }
 
 /** What goes wrong around a case (a broken input script, a node that does not answer) fails that case only. */
-async function attempt(plan: Plan, one: Case, mode: Mode, run: () => Promise<Line>): Promise<Line> {
+async function attempt(plan: Plan, { one, mode }: Task, run: () => Promise<Line>): Promise<Line> {
   try {
     return await run();
   } catch (error) {

@@ -31,12 +31,7 @@ export class Running {
     const env = { PATH: '/usr/bin:/bin:/usr/games', LC_ALL: 'C', HOME: cwd, TMPDIR: cwd, ...one.env };
     const input = one.stdin === 'pipe' ? '' : `< ${one.stdin?.file ?? '/dev/null'}`;
     const argv = ['sh', '-c', `exec "$@" ${input} > stdout 2> stderr`, 'sh', ...launcher, ...one.command];
-    const options = {
-      cwd,
-      env,
-      uid: one.asRoot ? 0 : userId,
-      input: one.stdin === 'pipe' ? ('pipe' as const) : undefined,
-    };
+    const options = { cwd, env, uid: one.asRoot ? 0 : userId, interactive: one.stdin === 'pipe' };
     this.#process = lab.home.spawn(argv, options);
     this.#process.stdin?.on('error', () => {}); // it may end before it has read everything
     this.#one = one;

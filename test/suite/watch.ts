@@ -7,10 +7,13 @@ import type { ProcessRow } from '../../src/wire/engine_protocol.ts';
 import type { Control } from './control.ts';
 
 const intervalMs = 100;
+/** The engine's reason for a homecoming that was asked for. */
+const byCommand = 'recalled';
 
 export class Watch {
   moves = 0;
   forwarded = 0;
+  /** Why it came home by itself, and how often. */
   reasons: Readonly<Record<string, number>> = {};
   /** Where it was seen last. */
   last: ProcessRow | undefined;
@@ -46,6 +49,7 @@ export class Watch {
     this.moves = Math.max(this.moves, row.moves);
     this.forwarded = Math.max(this.forwarded, row.forwarded);
     const report = await this.#control.calls(this.#pid);
-    this.reasons = Object.fromEntries(report.reasons.map(({ reason, count }) => [reason, count]));
+    const own = report.reasons.filter(({ reason }) => reason !== byCommand);
+    this.reasons = Object.fromEntries(own.map(({ reason, count }) => [reason, count]));
   }
 }
