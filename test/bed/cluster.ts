@@ -166,11 +166,16 @@ export class Cluster implements AsyncDisposable {
     await until(dead, { what: `kill the ${daemon} of ${host.name}`, timeoutMs: 10_000 });
   }
 
+  /** All that the mosd started last on a host has written: its journal. */
+  daemonOutput(host: Host): string {
+    const daemon = this.#daemons.get(host.name);
+    return (daemon?.readStdout() ?? '') + (daemon?.readStderr() ?? '');
+  }
+
   /** The last words of a host's daemons, for error messages. */
   logs(host: Host): string {
-    const daemon = this.#daemons.get(host.name);
     const texts: [string, string][] = [
-      ['mosd, output', (daemon?.readStdout() ?? '') + (daemon?.readStderr() ?? '')],
+      ['mosd, output', this.daemonOutput(host)],
       ['mosd.log', readIfThere(host.outsidePath(`${RUN_DIR}/mosd.log`))],
       ['engine.log', readIfThere(host.outsidePath(`${RUN_DIR}/engine.log`))],
     ];

@@ -144,19 +144,16 @@ export async function untilUntouched(outsidePid: number): Promise<void> {
   assert.equal(statusField(outsidePid, 'Seccomp'), '0');
 }
 
-/** Settles when a daemon of the host has logged what matches. */
-export async function logged(host: Host, daemon: 'mosd' | 'engine', pattern: RegExp): Promise<string> {
-  const look = (): string | undefined => pattern.exec(logOf(host, daemon))?.[0];
-  return until(look, {
-    what: `find ${pattern} in the ${daemon}'s log of ${host.name}`,
-    timeoutMs: PATIENCE_MS,
-    everyMs: 10,
-  });
+/** Settles when the engine of the home node has logged what matches. */
+export async function engineLogged(cluster: Cluster, pattern: RegExp): Promise<string> {
+  const look = (): string | undefined => pattern.exec(daemonLog(cluster, 'home', 'engine'))?.[0];
+  return until(look, { what: `find ${pattern} in the engine's log`, timeoutMs: PATIENCE_MS, everyMs: 10 });
 }
 
-/** All that a daemon started by its launcher has logged; that of a mosd in the foreground is its standard error. */
-export function logOf(host: Host, daemon: 'mosd' | 'engine'): string {
-  return readIfThere(host.outsidePath(`/run/mosix/${daemon}.log`));
+/** All that a daemon of a test cluster has logged. */
+export function daemonLog(cluster: Cluster, host: string, daemon: 'mosd' | 'engine'): string {
+  if (daemon === 'mosd') return cluster.daemonOutput(cluster.host(host));
+  return readIfThere(cluster.host(host).outsidePath('/run/mosix/engine.log'));
 }
 
 export function readIfThere(path: string): string {

@@ -5,7 +5,7 @@ import { migrationSteps, type MigrationStep } from '../../src/engine/departure_t
 import { startCluster, type Cluster } from '../bed/cluster.ts';
 import type { HostProcess } from '../bed/host_process.ts';
 import { whySkip } from '../bed/testing.ts';
-import { command, Counter, hasStub, logged, PATIENCE_MS, statusField, untilUntouched } from './support.ts';
+import { command, Counter, hasStub, engineLogged, PATIENCE_MS, statusField, untilUntouched } from './support.ts';
 
 interface Damage {
   name: string;
@@ -81,10 +81,10 @@ async function survive(cluster: Cluster, step: MigrationStep, damage: Damage): P
   const counter = await Counter.start(cluster);
   const { pid, process: program } = counter;
   const move = home.spawn([command('mosmigrate'), String(pid), damage.to]);
-  await logged(home, 'engine', new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
+  await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
   if (stepsWithStub.includes(step)) assert.ok(hasStub(program.outsidePid), 'there is nothing to clean up');
   await damage.break(cluster);
-  if (damage.move === 'completes') await logged(home, 'engine', new RegExp(`process\\.left pid=${pid} `));
+  if (damage.move === 'completes') await engineLogged(cluster, new RegExp(`process\\.left pid=${pid} `));
   await counter.goesOn();
   await endsClearly(move, { step, damage });
   await damage.repair?.(cluster, step);
