@@ -8,7 +8,8 @@ import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Berth } from './berth.ts';
-import { Body, type FileMapping } from './body.ts';
+import { Body } from './body.ts';
+import type { FileMapping } from './body_host.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
 import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
@@ -256,7 +257,6 @@ export class Guest {
       finishMappings(session, image);
       listener = installFilter(stub, session);
       for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
-      dropCapabilities(stub, session);
       setMemoryLimits(stub.pid, image.limits, layout.size);
     }
     const { loop } = this.#context;
@@ -279,6 +279,10 @@ export class Guest {
     image.threads.forEach((thread, i) => {
       const task = threads[i];
       registerThread(stub, task, thread);
+      {
+        using session = stub.borrow(task); // capabilities belong to each thread
+        dropCapabilities(stub, session);
+      }
       setThreadContext(task, thread);
       body.addThread(thread.tid, task.tid).restartOf = thread.restartOf;
       this.#stopped.set(task.tid, task);

@@ -2,11 +2,9 @@
  * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
  * The rules for signals and stops are in docs/internals/signals.md.
  */
-import { close, EPOLLIN } from '../sys/descriptors.ts';
-import { kernel } from '../sys/kernel.ts';
-import { arena, scratch } from '../sys/memory.ts';
+import { EPOLLIN } from '../sys/descriptors.ts';
 import { isProcSelf, planCall } from '../sys/marshal.ts';
-import { mappings, signalSets } from '../sys/procfs.ts';
+import { signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { peek, poke } from '../sys/remote_memory.ts';
 import { describe, nameOf } from '../sys/syscalls.ts';
@@ -23,36 +21,18 @@ import {
   wireBuffers,
   type BodyCall,
 } from './body_call.ts';
+import type { BodyHost, FileMapping } from './body_host.ts';
 import { BodyThread } from './body_thread.ts';
 import { signalImage } from './capture.ts';
 import { sleepingFor } from './freeze.ts';
+import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
 import type { ProcessImage, SignalImage } from './image.ts';
 import type { Frame, GuestLink } from './link.ts';
+import { Listener } from './listener.ts';
 import type { Loop } from './loop.ts';
 import { queueSignal } from './restore.ts';
 import { specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
-
-const NOTIF_RECV = 0xc0502100;
-const NOTIF_SEND = 0xc0182101;
-const FLAG_CONTINUE = 1;
-const notificationAt = scratch(80);
-const responseAt = scratch(24);
-
-/** Signals whose default action is to stop, to dump core, or to do nothing; signal(7). */
-const stopSignals: ReadonlySet<number> = new Set([19, 20, 21, 22]);
-const coreSignals: ReadonlySet<number> = new Set([3, 4, 5, 6, 7, 8, 11, 24, 25, 31]);
-const ignoredByDefault: ReadonlySet<number> = new Set([17, 18, 23, 28]);
-
-/** A private file mapping that the program asks for. */
-export interface FileMapping {
-  address: number;
-  length: number;
-  protection: number;
-  flags: number;
-  fd: number;
-  offset: number;
-}
 
 export interface BodyEvents {
   mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
@@ -62,7 +42,7 @@ export interface BodyEvents {
   ended(status: TaskStatus): void;
 }
 
-export class Body {
+export class Body implements BodyHost {
   readonly pid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
@@ -80,7 +60,7 @@ export class Body {
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly #events: BodyEvents;
-  readonly #listener: number;
+  readonly #listener: Listener;
   #nextId = 1;
   #returning = false;
   #halted = false;
@@ -99,7 +79,7 @@ export class Body {
     this.stub = options.stub;
     this.link = options.link;
     this.loop = options.loop;
-    this.#listener = options.listener;
+    this.#listener = new Listener(options.listener);
     this.#events = options.events;
     this.uid = options.uid;
     this.limits = options.image.limits;
@@ -126,13 +106,13 @@ export class Body {
 
   /** Starts to serve calls and lets all threads run. */
   start(stopped: ReadonlyMap<number, StoppedTask>): void {
-    this.loop.watch(this.#listener, EPOLLIN, () => this.#receiveNotification());
+    this.loop.watch(this.#listener.fd, EPOLLIN, () => this.#receiveNotification());
     for (const thread of this.threads) stopped.get(thread.hostTid)?.resume();
   }
 
   destroy(): void {
-    this.loop.unwatch(this.#listener);
-    close(this.#listener);
+    this.loop.unwatch(this.#listener.fd);
+    this.#listener.close();
     for (const thread of this.threads) this.loop.forgetTask(thread.hostTid);
     this.stub.release();
   }
@@ -140,18 +120,13 @@ export class Body {
   // ---- calls ----
 
   #receiveNotification(): void {
-    if (this.#returning) return this.loop.unwatch(this.#listener);
-    arena.u8.fill(0, notificationAt, notificationAt + 80);
-    if (kernel.call(nr.ioctl, this.#listener, NOTIF_RECV, arena.address + notificationAt) < 0) return; // withdrawn meanwhile
-    const hostTid = arena.u32[(notificationAt >> 2) + 2];
-    const words = arena.u64.subarray(notificationAt >> 3, (notificationAt >> 3) + 10);
-    const number = arena.i32[(notificationAt >> 2) + 4];
-    const wrongArchitecture = arena.u32[(notificationAt >> 2) + 5] !== 0xc000003e;
-    const thread = this.threads.find((t) => t.hostTid === hostTid);
-    if (!thread) return;
-    const args = [words[4], words[5], words[6], words[7], words[8], words[9]];
+    if (this.#returning) return this.loop.unwatch(this.#listener.fd);
+    const trapped = this.#listener.receive();
+    const thread = trapped && this.threads.find((t) => t.hostTid === trapped.hostTid);
+    if (!thread) return; // withdrawn meanwhile
+    const { nr: number, args, wrongArchitecture } = trapped;
     const call: BodyCall = {
-      notification: words[0],
+      notification: trapped.id,
       id: this.#nextId++,
       nr: number,
       args,
@@ -162,7 +137,10 @@ export class Body {
     };
     thread.call = call;
     thread.answered = false;
-    if (number !== nr.restart_syscall) thread.wait = undefined;
+    if (number !== nr.restart_syscall) {
+      thread.wait = undefined;
+      thread.restartOf = 0;
+    }
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
   }
@@ -205,7 +183,7 @@ export class Body {
     else this.calls.set(name, { count: 1, milliseconds: 0 });
   }
 
-  /** Sends a call home; `call.then` or the program gets the result. */
+  /** Sends a call home; `call.onResult` or the program gets the result. */
   forward(thread: BodyThread, call: BodyCall): void {
     call.large = isLarge(call.wire);
     thread.call = call;
@@ -243,8 +221,8 @@ export class Body {
   }
 
   /** Sends a request of another kind than a plain call; the reply carries its result. */
-  request(thread: BodyThread, type: number, value: unknown, then: (result: number) => void): void {
-    thread.call!.then = then;
+  request(thread: BodyThread, type: number, value: unknown, onResult: (result: number) => void): void {
+    thread.call!.onResult = onResult;
     this.link.sendJson(type, value, thread.call!.id);
   }
 
@@ -255,7 +233,7 @@ export class Body {
     const result = receiveResults(this.hostPid, call, frame);
     const statistics = this.calls.get(nameOf(call.nr));
     if (statistics) statistics.milliseconds += performance.now() - call.started;
-    if (call.then && !(result <= ERESTARTSYS && result >= -516)) call.then(result);
+    if (call.onResult && !(result <= ERESTARTSYS && result >= -516)) call.onResult(result);
     else this.finish(thread, call, result);
   }
 
@@ -291,8 +269,7 @@ export class Body {
 
   /** Answers the kernel's notification. */
   respond(call: BodyCall, result: number): void {
-    const failed = result < 0 && result > -4096;
-    this.#send(call, failed ? 0 : result, failed ? result : 0, 0);
+    this.#listener.answer(call.notification, result);
   }
 
   /** Lets the kernel make the trapped call here after all. */
@@ -300,19 +277,11 @@ export class Body {
     thread.call = undefined;
     const stop = this.#returning || this.#halted;
     if (stop) thread.running.interrupt();
-    this.#send(call, 0, 0, FLAG_CONTINUE);
-  }
-
-  #send(call: BodyCall, value: number, error: number, flags: number): void {
-    arena.u64[responseAt >> 3] = call.notification;
-    arena.write64(responseAt + 8, value);
-    arena.i32[(responseAt >> 2) + 4] = error;
-    arena.u32[(responseAt >> 2) + 5] = flags;
-    kernel.call(nr.ioctl, this.#listener, NOTIF_SEND, arena.address + responseAt);
+    this.#listener.letThrough(call.notification);
   }
 
   /** Ends a blocked call by injected calls in its thread: `work` gives the result. */
-  takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection, stop: StoppedTask) => number): void {
+  takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void {
     thread.call = undefined;
     thread.running.interrupt();
     this.respond(call, ERESTARTSYS);
@@ -321,7 +290,7 @@ export class Body {
     {
       using session = this.stub.borrow(stop);
       this.#requeue(session, thread, stop);
-      result = work(session, stop);
+      result = work(session);
     }
     stop.setRegisters(stop.registers().finishCall(result));
     this.#resumeOrHold(thread, stop);
@@ -538,23 +507,8 @@ export class Body {
     const stops = await Promise.all(waits);
     const out: { thread: BodyThread; stop: StoppedTask }[] = [];
     for (const { thread, stop } of stops)
-      if (stop) out.push({ thread, stop: await this.#leaveVdso(thread, stop, milliseconds) });
+      if (stop)
+        out.push({ thread, stop: await thread.leaveVdso(this.loop, { stop, pid: this.hostPid, milliseconds }) });
     return out;
-  }
-
-  async #leaveVdso(thread: BodyThread, first: StoppedTask, milliseconds: number): Promise<StoppedTask> {
-    const vdso = mappings(this.hostPid).find((m) => m.name === '[vdso]');
-    const inside = (stop: StoppedTask): boolean => {
-      const rip = stop.registers().number('rip');
-      return vdso !== undefined && rip >= vdso.start && rip < vdso.end;
-    };
-    let stop = first;
-    for (let attempt = 0; attempt < 20 && stop.event !== 0 && inside(stop); attempt++) {
-      const next = thread.nextStop(this.loop, milliseconds);
-      stop.resume();
-      thread.running.interrupt();
-      stop = (await next) ?? stop;
-    }
-    return stop;
   }
 }

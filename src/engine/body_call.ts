@@ -30,7 +30,7 @@ export interface BodyCall {
   large: boolean;
   started: number;
   /** What to do with the result instead of giving it to the program. */
-  then?: (result: number) => void;
+  onResult?: (result: number) => void;
 }
 
 export function wireBuffers(plan: readonly BufferPlan[]): WireBuffer[] {

@@ -1,4 +1,5 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
+import { mappings } from '../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { SignalImage } from './image.ts';
@@ -58,5 +59,22 @@ export class BodyThread {
       if (error instanceof TaskEnded) return undefined;
       throw error;
     }
+  }
+
+  /** Nobody may be captured inside the vDSO (see freeze.ts): a thread that stopped there runs a moment longer. */
+  async leaveVdso(loop: Loop, at: { stop: StoppedTask; pid: number; milliseconds: number }): Promise<StoppedTask> {
+    const vdso = mappings(at.pid).find((m) => m.name === '[vdso]');
+    const inside = (stop: StoppedTask): boolean => {
+      const rip = stop.registers().number('rip');
+      return vdso !== undefined && rip >= vdso.start && rip < vdso.end;
+    };
+    let { stop } = at;
+    for (let attempt = 0; attempt < 20 && stop.event !== 0 && inside(stop); attempt++) {
+      const next = this.nextStop(loop, at.milliseconds);
+      stop.resume();
+      this.running.interrupt();
+      stop = (await next) ?? stop;
+    }
+    return stop;
   }
 }

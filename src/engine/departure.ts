@@ -2,15 +2,12 @@
  * The home side of a stay away: prepare, freeze, send, commit, serve, take back.
  * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
  */
-import fs from 'node:fs';
 import { kernel } from '../sys/kernel.ts';
-import { descriptorOf } from '../sys/descriptors.ts';
 import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
 import { reap, type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
-import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { Handshake } from '../wire/handshake.ts';
-import { frameHeader, frameType, protocolVersion } from '../wire/frames.ts';
+import { frameType, protocolVersion } from '../wire/frames.ts';
 import {
   captureImage,
   contentRanges,
@@ -22,22 +19,19 @@ import {
   type AddressSpace,
   type IdentifyFile,
 } from './capture.ts';
-import { readClock } from './clocks.ts';
-import { Deputy, recorderAction } from './deputy.ts';
+import { measureClockOffsets } from './clock_exchange.ts';
+import { Deputy } from './deputy.ts';
+import type { MigrationResult, MigrationStep, Peer, Progress, ReturnResult } from './departure_types.ts';
+import { FileSupply } from './file_supply.ts';
 import { freezeProcess, thaw, type FrozenTask } from './freeze.ts';
-import { specialNames, type FileImage, type Preparation, type ProcessImage } from './image.ts';
+import { specialNames, type Preparation, type ProcessImage } from './image.ts';
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
+import { recorderAction, recorderCalls } from './recorder.ts';
 import { queueSignal, setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
-import { adoptAddressSpace, MappedFiles, resumeAtHome } from './take_back.ts';
-
-export interface Peer {
-  name: string;
-  address: string;
-  guestPort: number;
-}
+import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
 
 export interface HomeContext {
   loop: Loop;
@@ -48,54 +42,22 @@ export interface HomeContext {
   finished: (departure: Departure, how: string) => void;
 }
 
-export type Progress = (phase: string, bytes: number, total: number) => void;
-
-export interface MigrationResult {
-  pid: number;
-  to: string;
-  freezeMs: number;
-  totalMs: number;
-  bytes: number;
-  threads: number;
-}
-
-export interface ReturnResult {
-  pid: number;
-  from: string;
-  freezeMs: number;
-  totalMs: number;
-  bytes: number;
-}
-
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
-/** The steps of a migration before it is decided, in their order. */
-export const migrationSteps = [
-  'connected',
-  'prepared',
-  'frozen',
-  'captured',
-  'image-sent',
-  'pages-sent',
-  'ready',
-] as const;
-export type MigrationStep = (typeof migrationSteps)[number];
 const holdMilliseconds = 3000;
 const connectDeadline = 5000;
 const answerDeadline = 30_000;
-const chunk = 512 * 1024;
 
 export class Departure {
   readonly pid: number;
   readonly peer: Peer;
   readonly #context: HomeContext;
   readonly #identify: IdentifyFile;
-  readonly #files = new MappedFiles();
+  readonly #supply: FileSupply;
   #link: GuestLink | undefined;
   #deputy: Deputy | undefined;
   #space: AddressSpace | undefined;
   #image: ProcessImage | undefined;
-  #knownFiles: FileImage[] = [];
   /** The program's own limits, as they were when it was frozen. */
   #limits: [string, string][] = [];
   #state: 'leaving' | 'away' | 'returning' | 'gone' = 'leaving';
@@ -123,6 +85,7 @@ export class Departure {
     this.pid = pid;
     this.peer = peer;
     this.#identify = identifyByStat(context.node);
+    this.#supply = new FileSupply({ loop: context.loop, node: context.node, pid, identify: this.#identify });
     this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
     this.command = commandName(pid);
   }
@@ -160,7 +123,7 @@ export class Departure {
         this.#state = 'gone';
         if (!link.closed) link.sendJson(frameType.abort, { reason: String(error) });
         link.close();
-        this.#files.free();
+        this.#supply.files.free();
       }
       throw error;
     }
@@ -187,72 +150,14 @@ export class Departure {
       command: this.command,
       home: this.#context.node,
       stubBase,
-      files: this.#wantedFiles(space),
+      files: this.#supply.announce(space),
       clockOffsets: await measureClockOffsets(link),
       vdso: vdsoOf(this.pid),
       cpuFeatures: '',
       moves: this.moves,
     };
-    await this.#sendFiles(link, space, preparation, progress);
+    await this.#supply.send(link, preparation, progress);
     return stubBase;
-  }
-
-  #wantedFiles(space: AddressSpace): { file: FileImage; ranges: Range[] }[] {
-    return space.files.map((file, index) => ({
-      file,
-      ranges: space.mappings
-        .filter((m) => m.file === index)
-        .map((m) => ({ address: m.offset, length: m.end - m.start })),
-    }));
-  }
-
-  /** Announces files and sends what the hosting node lacks of them. */
-  async #sendFiles(
-    link: GuestLink,
-    space: AddressSpace,
-    message: Pick<Preparation, 'files'>,
-    progress: Progress,
-  ): Promise<void> {
-    this.#files.rememberAll(this.pid, this.#identify, space);
-    for (const { file } of message.files)
-      if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
-    const answer = link.expect([frameType.prepared, frameType.abort], answerDeadline);
-    link.sendJson(frameType.prepare, message);
-    const { type, text } = await answer;
-    const { missing, reason } = JSON.parse(text) as { missing: Range[][]; reason?: string };
-    if (type === frameType.abort) throw new StaysHome(this.pid, `node ${this.peer.name} refused it: ${reason}`);
-    const total = missing.flat().reduce((sum, r) => sum + r.length, 0);
-    let sent = 0;
-    for (let i = 0; i < missing.length; i++) {
-      await this.#sendFileRanges(link, message.files[i].file, missing[i], (bytes) =>
-        progress('files', (sent += bytes), total),
-      );
-    }
-  }
-
-  async #sendFileRanges(
-    link: GuestLink,
-    file: FileImage,
-    ranges: readonly Range[],
-    sent: (bytes: number) => void,
-  ): Promise<void> {
-    const fd = this.#files.descriptor(file.identity);
-    const index = this.#knownFiles.findIndex((f) => f.identity === file.identity);
-    if (fd === undefined || index < 0) throw new StaysHome(this.pid, 'a file that it maps cannot be opened');
-    for (const range of ranges) {
-      for (let done = 0; done < range.length; done += chunk) {
-        await link.drained();
-        const { out } = link;
-        const part = Math.min(chunk, range.length - done);
-        const n = kernel.call(nr.pread64, fd, out.address + frameHeader + 16, part, range.address + done);
-        if (n <= 0) break; // beyond the end of the file
-        out.u32[frameHeader >> 2] = index;
-        out.u32[(frameHeader >> 2) + 1] = 0;
-        out.write64(frameHeader + 8, range.address + done);
-        link.sendFrame(frameType.filePages, 16 + n);
-        sent(n);
-      }
-    }
   }
 
   async #freezeAndGo(
@@ -288,11 +193,11 @@ export class Departure {
       await this.#step('pages-sent');
       const { type, text } = await ready;
       await this.#step('ready');
-      if (type === frameType.abort)
-        throw new StaysHome(
-          this.pid,
-          `node ${this.peer.name} gave up: ${(JSON.parse(text) as { reason: string }).reason}`,
-        );
+      if (type === frameType.abort) {
+        // cast: the peer has proved the cluster's key, and the reason is only shown
+        const { reason } = JSON.parse(text) as { reason: string };
+        throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${reason}`);
+      }
       assertAlive(frozen);
     } catch (error) {
       this.#goOnAtHome(stub, frozen);
@@ -322,29 +227,15 @@ export class Departure {
   ): Promise<ProcessImage> {
     const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
     const space = readAddressSpace(this.pid, { identify: this.#identify, own, flags: true });
-    const news = this.#wantedFiles(space).filter(
-      ({ file }) => !this.#knownFiles.some((f) => f.identity === file.identity),
-    );
-    const more = this.#wantedFiles(space);
-    if (news.length || this.#mapsMore(space))
-      await this.#sendFiles(link, space, { version: protocolVersion, files: more } as unknown as Preparation, progress);
+    if (!this.#supply.knows(space)) {
+      const more = { version: protocolVersion, files: this.#supply.announce(space) };
+      await this.#supply.send(link, more, progress);
+    }
     this.#space = space;
     const image = captureImage(stub, frozen, space, (tid) => frozen.find(({ task }) => task.tid === tid)?.waited);
     image.limits = this.#limits;
     this.#image = image;
     return image;
-  }
-
-  #preparedRanges = new Set<string>();
-
-  /** Whether file ranges are mapped that were not announced before. */
-  #mapsMore(space: AddressSpace): boolean {
-    const keys = space.mappings
-      .filter((m) => m.file >= 0)
-      .map((m) => `${space.files[m.file].identity} ${m.offset} ${m.end - m.start}`);
-    const more = keys.some((key) => !this.#preparedRanges.has(key));
-    for (const key of keys) this.#preparedRanges.add(key);
-    return more;
   }
 
   /** Nothing has happened: the threads continue as if they had never been stopped. */
@@ -433,7 +324,7 @@ export class Departure {
       case frameType.signalTaken:
         return deputy.takeStop(frameJson<{ signal: number }>(frame).signal);
       case frameType.mapFile:
-        return this.#onMapFile(frame.id, frameJson(frame));
+        return this.#supply.onWish(this.#link!, frame.id, frameJson(frame));
       case frameType.homecoming:
         return this.#onHomecoming(deputy, frameJson(frame));
       case frameType.pages:
@@ -448,48 +339,6 @@ export class Departure {
     }
   }
 
-  #onMapFile(
-    id: number,
-    wish: { fd: number; shared?: boolean; want?: Range[]; file?: FileImage; index?: number },
-  ): void {
-    const link = this.#link!;
-    if (wish.want && wish.file) {
-      const { want, file } = wish;
-      this.#context.loop.start(
-        async () => {
-          await this.#sendFileRanges(link, file, want, () => {});
-          link.sendJson(frameType.mapped, { file, complete: true }, id);
-        },
-        (error) => link.close(error instanceof Error ? error : new Error(String(error))),
-      );
-      return;
-    }
-    const path = `/proc/${this.pid}/fd/${wish.fd}`;
-    const EBADF = -9;
-    const EACCES = -13;
-    try {
-      const stat = fs.statSync(path, { bigint: true });
-      if (!stat.isFile())
-        return link.sendJson(frameType.mapped, { comeHome: 'it maps something that is not a regular file' }, id);
-      if (wish.shared && !openedReadOnly(this.pid, wish.fd))
-        return link.sendJson(frameType.mapped, { comeHome: 'it maps a writable file shared' }, id);
-      const copy = descriptorOf(this.pid, wish.fd);
-      if (copy < 0) return link.sendJson(frameType.mapped, { failed: EBADF }, id);
-      kernel.call(nr.close, copy);
-      const device = `${(stat.dev >> 8n).toString(16).padStart(2, '0')}:${(stat.dev & 0xffn).toString(16).padStart(2, '0')}`;
-      const file: FileImage = {
-        identity: [this.#context.node, `${device} ${stat.ino}`, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '),
-        size: Number(stat.size),
-      };
-      this.#files.remember(file, path);
-      if (!this.#knownFiles.some((f) => f.identity === file.identity)) this.#knownFiles.push(file);
-      link.sendJson(frameType.mapped, { file }, id);
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? EBADF : EACCES;
-      link.sendJson(frameType.mapped, { failed: code }, id);
-    }
-  }
-
   /** The body ended by itself: so does the deputy, in the same way. */
   #onBodyEnded(status: TaskStatus): void {
     if (status.kind === 'killed') this.#killDeputy(status.signal);
@@ -498,6 +347,11 @@ export class Departure {
   #killDeputy(signal: number): void {
     const deputy = this.#deputy;
     if (!deputy) return;
+    if (this.#state === 'returning') {
+      // Its threads are stopped already, with half of the body's memory: nothing but the end is left.
+      kernel.call(nr.kill, this.pid, 9);
+      return this.#close('ended');
+    }
     const tasks = deputy.takeApart();
     const main = tasks[0];
     if (main && signal !== 9) {
@@ -528,6 +382,7 @@ export class Departure {
       // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
       this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
+      this.#image!.signals = deputy.signalsAfter(0);
       resumeUntouched(deputy, this.#image!);
       setMemoryLimits(this.pid, this.#limits);
       return this.#close('home');
@@ -575,7 +430,7 @@ export class Departure {
     const tasks = deputy.takeApart();
     this.#tasks = tasks;
     message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
-    adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#files, identify: this.#identify });
+    adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#supply.files, identify: this.#identify });
   }
 
   #tasks: StoppedTask[] = [];
@@ -598,7 +453,7 @@ export class Departure {
     for (const waiter of this.#returned.splice(0))
       waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
     if (how !== 'home') this.#deputy?.stub.release();
-    this.#files.free();
+    this.#supply.files.free();
     const link = this.#link!;
     // What is still queued (the last frame) may go out first.
     this.#context.loop.start(
@@ -611,36 +466,6 @@ export class Departure {
     );
     this.#context.finished(this, how);
   }
-}
-
-/** Of a few exchanges the fastest tells best; its error is at most half its round trip. */
-async function measureClockOffsets(link: GuestLink): Promise<Preparation['clockOffsets']> {
-  const exchanges = 5;
-  let best = 2n ** 62n;
-  let offsets = { monotonic: '0', boottime: '0' };
-  for (let i = 0; i < exchanges; i++) {
-    const answer = link.expect([frameType.clock], answerDeadline);
-    const sent = readClock('monotonic');
-    const boot = readClock('boottime');
-    link.sendJson(frameType.clock, {});
-    const { text } = await answer;
-    const roundTrip = readClock('monotonic') - sent;
-    if (roundTrip >= best) continue;
-    best = roundTrip;
-    const theirs = JSON.parse(text) as { monotonic: string; boottime: string };
-    const half = roundTrip / 2n;
-    offsets = {
-      monotonic: String(sent + half - BigInt(theirs.monotonic)),
-      boottime: String(boot + half - BigInt(theirs.boottime)),
-    };
-  }
-  return offsets;
-}
-
-/** fdinfo gives the flags in octal; O_ACCMODE is 3. */
-function openedReadOnly(pid: number, fd: number): boolean {
-  const flags = /^flags:\s*([0-7]+)/m.exec(fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1] ?? '1';
-  return (parseInt(flags, 8) & 3) === 0;
 }
 
 /** Home's place for the stub, chosen while the process still runs; installing it there may fail if it maps it meanwhile. */
@@ -658,20 +483,6 @@ function assertAlive(frozen: readonly FrozenTask[]): void {
     const status = reap(task.tid);
     if (status) throw new LinkClosed('the process', `it ended (${JSON.stringify(status)})`);
   }
-}
-
-/** While parked, caught signals go to the recorder, so that no handler runs on stale memory if this engine dies. */
-function recorderCalls(stub: Stub, actions: string): InjectedCall[] {
-  const bytes = Buffer.from(actions, 'base64');
-  const calls: InjectedCall[] = [];
-  const SIGTRAP = 5;
-  stub.writeAction(0, recorderAction(stub, undefined, 0n));
-  for (let signal = 1; signal <= 64; signal++) {
-    if (signal === SIGTRAP || bytes.readBigUInt64LE((signal - 1) * 32) <= 1n) continue;
-    stub.writeAction(32 * signal, recorderAction(stub, undefined, bytes.readBigUInt64LE((signal - 1) * 32 + 8) & 3n));
-    calls.push([nr.rt_sigaction, signal, stub.scratchAddress(32 * signal), 0, 8]);
-  }
-  return calls;
 }
 
 /** The deputy's memory is as it was: put the threads back to where they were stopped. */

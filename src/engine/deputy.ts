@@ -14,42 +14,23 @@ import { decodeRequest, direction, filled, padded, validBytes, type WireRequest 
 import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { signalImage } from './capture.ts';
+import { stopSignals } from './default_actions.ts';
+import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
 import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { layout, type Stub } from './stub.ts';
 
 const FUTEX_WAKE = 1;
 const SIGSTOP = 19;
-const stopSignals: ReadonlySet<number> = new Set([19, 20, 21, 22]);
 const bulkChunk = 512 * 1024;
 /** How long a deputy thread may take for a call that the engine itself needs, milliseconds. */
 const ownCallDeadline = 10_000;
 
 /** Signals kept in case the body has left before it got them; a signal is on its way for milliseconds. */
 const rememberedSignals = 1024;
-
-interface PendingRequest {
-  id: number;
-  wire: WireRequest;
-  /** Offsets of the buffers in the slot's bounce memory, or in the memory mapped for a large transfer. */
-  offsets: number[];
-  large: { address: number; total: number } | undefined;
-}
-
-class DeputyThread {
-  readonly tid: number;
-  readonly slot: number;
-  request: PendingRequest | undefined;
-  /** Memory mapped for the large transfer that is being received. */
-  large: { id: number; address: number; total: number } | undefined;
-  interruptWanted = false;
-  constructor(tid: number, slot: number) {
-    this.tid = tid;
-    this.slot = slot;
-  }
-}
 
 export interface DeputyEvents {
   /** The process has ended at home. */
@@ -250,7 +231,8 @@ export class Deputy {
 
   /** Says whether finished calls shall ring (futex) or not (somebody is looking). */
   setSleeping(sleeping: boolean): void {
-    this.stub.memory.u32[(layout.doorbell >> 2) + 1] = sleeping ? 1 : 0;
+    // Atomic: the look at the slots that follows must not come before this store.
+    Atomics.store(this.stub.memory.i32, (layout.doorbell >> 2) + 1, sleeping ? 1 : 0);
   }
 
   get doorbell(): number {
@@ -317,6 +299,7 @@ export class Deputy {
   /** A body's thread ended: so does its deputy thread. */
   endThread(tid: number, code: number): void {
     const thread = this.#threads.get(tid);
+    this.served++;
     if (thread) this.#post(thread, nr.exit, [BigInt(code)], 0);
   }
 
@@ -330,11 +313,12 @@ export class Deputy {
     new RunningTask(thread.tid).interrupt();
   }
 
-  #onInterrupted(thread: DeputyThread, stop: StoppedTask): void {
+  /** @param goOn how the thread continues: resumed, or left in its group stop */
+  #onInterrupted(thread: DeputyThread, stop: StoppedTask, goOn: () => void = () => void stop.resume()): void {
     thread.interruptWanted = false;
     const { request } = thread;
     const state = this.#state(thread);
-    if (!request || state === slotState.done) return void stop.resume();
+    if (!request || state === slotState.done) return goOn();
     const registers = stop.registers();
     const { code, base } = this.stub;
     const rip = registers.number('rip');
@@ -342,18 +326,22 @@ export class Deputy {
     if (state === slotState.executing && rip === base + code.loopCall + 2 && registers.syscall >= 0) {
       const unfinished =
         registers.interrupted || (result === EINTR && describe(registers.syscall)?.interrupted === 'eintr');
-      if (!unfinished) return void stop.resume(); // it has just finished: the loop stores the result
-      this.#withdraw(thread, stop, registers, result);
+      if (!unfinished) return goOn(); // it has just finished: the loop stores the result
+      this.#withdraw(thread, stop, { registers, result, goOn });
     } else if (state === slotState.requested || rip <= base + code.loopCall)
-      this.#withdraw(thread, stop, registers, ERESTARTSYS);
-    else stop.resume();
+      this.#withdraw(thread, stop, { registers, result: ERESTARTSYS, goOn });
+    else goOn();
   }
 
   /** Takes an unfinished call back out of the slot and reports how it ended. */
-  #withdraw(thread: DeputyThread, stop: StoppedTask, registers: Registers, result: number): void {
+  #withdraw(
+    thread: DeputyThread,
+    stop: StoppedTask,
+    { registers, result, goOn }: { registers: Registers; result: number; goOn: () => void },
+  ): void {
     Atomics.store(this.stub.memory.i32, this.stub.slotOffset(thread.slot) >> 2, slotState.idle);
     this.#enterLoop(stop, thread, registers);
-    stop.resume();
+    goOn();
     this.#finish(thread, result);
   }
 
@@ -370,7 +358,8 @@ export class Deputy {
   #onEventStop(thread: DeputyThread, stop: StoppedTask): void {
     if (stopSignals.has(stop.signal)) {
       // Group stop: the parent sees it; the deputy stays stopped until SIGCONT.
-      stop.listen();
+      if (thread.interruptWanted) this.#onInterrupted(thread, stop, () => void stop.listen());
+      else stop.listen();
       if (!this.stopped) this.link.sendFrame(frameType.stopped, 0);
       this.stopped = true;
       return;
@@ -438,6 +427,7 @@ export class Deputy {
 
   /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, or -errno */
   createThread(tid: number): number {
+    this.served++;
     const thread = this.#threadOf(tid);
     const stop = this.#stop(thread);
     let result: number;
@@ -516,23 +506,4 @@ export class Deputy {
     }
     return out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
   }
-}
-
-const SA_SIGINFO = 4n;
-const SA_RESTART = 0x10000000n;
-const SA_RESTORER = 0x04000000n;
-
-/** What a parked deputy does with a signal: default and ignore stay, anything caught goes to the recorder. */
-export function recorderAction(
-  stub: Stub,
-  plain: bigint | undefined,
-  flags: bigint,
-): { handler: bigint; flags: bigint; restorer: bigint; mask: bigint } {
-  if (plain !== undefined) return { handler: plain, flags, restorer: 0n, mask: 0n };
-  return {
-    handler: BigInt(stub.base + stub.code.recorder),
-    flags: flags | SA_SIGINFO | SA_RESTART | SA_RESTORER,
-    restorer: BigInt(stub.base + stub.code.restorer),
-    mask: 0n,
-  };
 }

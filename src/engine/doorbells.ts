@@ -5,7 +5,7 @@
  */
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { drain, EPOLLIN, eventDescriptor, ring } from '../sys/descriptors.ts';
+import { drain, EPOLLIN, eventDescriptor } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { Memory } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';

@@ -10,10 +10,11 @@ import { configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.
 import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
-import { selfTest } from '../sys/kernel.ts';
+import { kernel, selfTest } from '../sys/kernel.ts';
 import { status } from '../sys/procfs.ts';
+import { nr } from '../sys/x64/numbers.ts';
 import { protocolVersion } from '../wire/frames.ts';
-import type { Peer } from './departure.ts';
+import type { Peer } from './departure_types.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
 /** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */
@@ -62,6 +63,7 @@ class WorkerHandle {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, progress });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, not a window
       this.#port.postMessage({ ...request, id });
       ring(this.#wake);
     });
@@ -121,7 +123,7 @@ class Engine {
 
   #fatal(reason: string): void {
     log('engine.failed', { reason });
-    process.exit(1);
+    kernel.call(nr.exit_group, 1);
   }
 
   #onEvent(reply: WorkerReply): void {
@@ -158,7 +160,8 @@ class Engine {
         return this.#calls(pidOf(request));
       case 'shutdown':
         await Promise.all(this.#workers.map((worker) => worker.ask({ op: 'leave' })));
-        setTimeout(() => process.exit(0), 50);
+        // Not process.exit: it would wait for threads that sleep in the kernel.
+        setTimeout(() => kernel.call(nr.exit_group, 0), 50);
         return {};
       default:
         throw new RequestError(
@@ -170,7 +173,7 @@ class Engine {
 
   async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
     if (this.#owners.has(pid)) {
-      // E1 moves from home only: a process that is away comes home first, then leaves again.
+      // A process that is away comes home first, then leaves again.
       await this.#ownerOf(pid).ask({ op: 'home', pid });
     }
     const worker = this.#workers[this.#nextWorker++ % this.#workers.length];

@@ -40,6 +40,7 @@ export interface Frame {
 export type FrameHandler = (frame: Frame) => void;
 
 export function frameJson<T>(frame: Frame): T {
+  // cast: the peer has proved the cluster's key; what does not fit fails where it is used
   return JSON.parse(frame.memory.buffer.toString('utf8', frame.offset, frame.offset + frame.length)) as T;
 }
 

@@ -38,6 +38,8 @@ export class Loop {
   readonly #timers = new Set<LoopTimer>();
   readonly #pollers = new Set<() => boolean>();
   #doze: Doze | undefined;
+  /** What to do with an exception of a handler: it must not end the guests of all others. */
+  failed: (error: unknown) => void = () => {};
   #continuations = false;
   #stopped = false;
   #lastWork = 0;
@@ -95,7 +97,7 @@ export class Loop {
   reapTasks(): void {
     for (let event = reapAny(); event; event = reapAny()) {
       const handler = this.#tasks.get(event.tid);
-      if (handler) handler(event.status);
+      if (handler) this.#guard(() => handler(event.status));
       else this.#unclaimed.set(event.tid, event.status);
     }
   }
@@ -204,9 +206,18 @@ export class Loop {
     const n = this.#epoll.wait(milliseconds);
     for (let i = 0; i < n; i++) {
       const fd = this.#epoll.descriptor(i);
-      this.#handlers.get(fd)?.(this.#epoll.events(i));
+      const events = this.#epoll.events(i);
+      this.#guard(() => this.#handlers.get(fd)?.(events));
     }
     return n > 0;
+  }
+
+  #guard(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   #runTimers(): void {
@@ -215,7 +226,7 @@ export class Loop {
     for (const timer of this.#timers) {
       if (timer.at > now) continue;
       this.#timers.delete(timer);
-      timer.run();
+      this.#guard(timer.run);
     }
   }
 

@@ -7,13 +7,13 @@ import { nr } from '../sys/x64/numbers.ts';
 import { filled } from '../wire/call_messages.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
-import type { Body } from './body.ts';
+import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { queueSignal, RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
 
-type Special = (body: Body, thread: BodyThread, call: BodyCall) => void;
+type Special = (body: BodyHost, thread: BodyThread, call: BodyCall) => void;
 
 const SIGTRAP = 5;
 const POLL = 7;
@@ -67,7 +67,12 @@ const specials: Readonly<Record<string, Special>> = {
     const plan: BufferPlan[] = [
       { argument: 1, address: Number(call.args[1]), length: 16, direction: 'in', filled: 'whole', unit: 1 },
     ];
-    body.forward(thread, { ...call, plan, wire: wireBuffers(plan), then: () => body.letThrough(thread, thread.call!) });
+    body.forward(thread, {
+      ...call,
+      plan,
+      wire: wireBuffers(plan),
+      onResult: () => body.letThrough(thread, thread.call!),
+    });
   },
   rt_sigaction: (body, thread, call) => {
     const signal = Number(call.args[0] & 0xffffffffn);
@@ -84,7 +89,7 @@ const specials: Readonly<Record<string, Special>> = {
     );
   },
   clone: (body, thread, call) => {
-    const [flags, stack, parentTid, childTid, tls] = call.args.map(Number) as [number, number, number, number, number];
+    const [flags, stack, parentTid, childTid, tls] = sixNumbers(call);
     newThread(body, thread, call, { flags, stack, parentTid, childTid, tls });
   },
   clone3: (body, thread, call) => {
@@ -115,7 +120,12 @@ interface SignalArguments {
 }
 
 /** A wait with a signal mask: where the mask is what the thread has anyway, it is an ordinary wait. */
-function withMask(body: Body, thread: BodyThread, call: BodyCall, mask: { argument: number; indirect: boolean }): void {
+function withMask(
+  body: BodyHost,
+  thread: BodyThread,
+  call: BodyCall,
+  mask: { argument: number; indirect: boolean },
+): void {
   let address = Number(call.args[mask.argument]);
   if (mask.indirect) {
     const pointer = Buffer.from(peek(body.hostPid, address, 8));
@@ -136,7 +146,7 @@ const SIGSTOP = 19;
  * A signal to the process itself or one of its threads is queued here, where it acts: it must have acted when the call
  * returns. Signals to others, and those that nothing can catch, go home.
  */
-function signalSelf(body: Body, thread: BodyThread, call: BodyCall, at: SignalArguments): void {
+function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: SignalArguments): void {
   const number = (index: number): number => Number(BigInt.asIntN(32, call.args[index]));
   const signal = number(at.signal);
   const own =
@@ -167,22 +177,22 @@ function signalSelf(body: Body, thread: BodyThread, call: BodyCall, at: SignalAr
 }
 
 /** Made at home as the table describes them. */
-function plainForward(body: Body, thread: BodyThread, call: BodyCall): void {
+function plainForward(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   forwardThen(body, thread, call, (result) => result);
 }
 
 /** Makes the call at home, then changes the result before the program sees it. */
-function forwardThen(body: Body, thread: BodyThread, call: BodyCall, after: (result: number) => number): void {
+function forwardThen(body: BodyHost, thread: BodyThread, call: BodyCall, after: (result: number) => number): void {
   const plan = planForwarded(call.nr, call.args, bodyMemory(body.hostPid));
   if (plan.kind === 'fault') return body.finish(thread, call, -14);
   if (plan.kind !== 'forward') return body.comeHome(thread, nameOf(call.nr));
   const forwarded: BodyCall = { ...call, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) };
-  forwarded.then = (result) => body.finish(thread, forwarded, after(result));
+  forwarded.onResult = (result) => body.finish(thread, forwarded, after(result));
   body.forward(thread, forwarded);
 }
 
 /** Adds CPU time to the struct timeval at an address (ru_utime is the first field of struct rusage). */
-function addTime(body: Body, address: number, nanoseconds: number): void {
+function addTime(body: BodyHost, address: number, nanoseconds: number): void {
   const bytes = Buffer.from(peek(body.hostPid, address, 16));
   if (bytes.length < 16) return;
   const microseconds =
@@ -193,7 +203,7 @@ function addTime(body: Body, address: number, nanoseconds: number): void {
 }
 
 /** The call goes on whose rest the home kernel holds; its arguments are still in the registers. */
-function restart(body: Body, thread: BodyThread, call: BodyCall): void {
+function restart(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const { wait, restartOf } = thread;
   if (wait?.nr === POLL) {
     const args = [...call.args];
@@ -227,7 +237,7 @@ function restart(body: Body, thread: BodyThread, call: BodyCall): void {
 }
 
 /** Limits that hold where the body is are set in both places; a limit on address space does not count our own pages. */
-function limits(body: Body, thread: BodyThread, call: BodyCall): void {
+function limits(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const old = nameOf(call.nr) === 'setrlimit';
   const [target, resource, next, previous] = old
     ? [0, Number(call.args[0]), call.args[1], 0n]
@@ -252,13 +262,13 @@ function limits(body: Body, thread: BodyThread, call: BodyCall): void {
   });
 }
 
-export function specialCall(body: Body, thread: BodyThread, call: BodyCall, name: string): void {
+export function specialCall(body: BodyHost, thread: BodyThread, call: BodyCall, name: string): void {
   const special = specials[name];
   if (special) special(body, thread, call);
   else body.comeHome(thread, name);
 }
 
-function writeTimespec(body: Body, address: number, nanoseconds: number): number {
+function writeTimespec(body: BodyHost, address: number, nanoseconds: number): number {
   const words = new DataView(new ArrayBuffer(16));
   words.setBigInt64(0, BigInt(Math.floor(nanoseconds / 1e9)), true);
   words.setBigInt64(8, BigInt(Math.floor(nanoseconds % 1e9)), true);
@@ -277,12 +287,12 @@ const CLONE_SETTLS = 0x80000;
 const neededForThread = 0x100 | 0x800 | 0x10000; // VM, SIGHAND, THREAD
 
 /** A thread is made at home first: its id there is its id here. */
-function newThread(body: Body, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
+function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
   if ((request.flags & neededForThread) !== neededForThread)
     return body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
   body.request(thread, frameType.thread, { tid: thread.tid }, (tid) => {
     if (tid < 0) return body.finish(thread, call, tid);
-    body.takeOver(thread, call, (session, stop) => {
+    body.takeOver(thread, call, (session) => {
       const { memory } = body.stub;
       const at = layout.scratch;
       memory.u8.fill(0, at, at + 128);
@@ -312,18 +322,18 @@ const MAP_TYPE = 15;
 const MAP_ANONYMOUS = 0x20;
 
 /** A private mapping of a file: its content comes from home (or from the cache here) and is mapped like any other. */
-function mapFile(body: Body, thread: BodyThread, call: BodyCall): void {
-  const [address, length, protection, flags, fd, offset] = call.args.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+function mapFile(body: BodyHost, thread: BodyThread, call: BodyCall): void {
+  const [address, length, protection, flags, fd, offset] = sixNumbers(call);
   const PROT_WRITE = 2;
   const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
   if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE))
     return body.comeHome(thread, 'it maps memory shared');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
+}
+
+type SixNumbers = [number, number, number, number, number, number];
+
+function sixNumbers(call: BodyCall): SixNumbers {
+  const number = (index: number): number => Number(call.args[index] ?? 0n);
+  return [number(0), number(1), number(2), number(3), number(4), number(5)];
 }

@@ -7,7 +7,8 @@ import { SystemCallError } from '../sys/errors.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Guest, type HostContext } from './arrival.ts';
 import { StaysHome } from './capture.ts';
-import { Departure, type HomeContext, type Peer } from './departure.ts';
+import { Departure, type HomeContext } from './departure.ts';
+import type { Peer } from './departure_types.ts';
 import { Doorbells } from './doorbells.ts';
 import { FileCache } from './file_cache.ts';
 import { CannotFreeze } from './freeze.ts';
@@ -29,6 +30,11 @@ class EngineWorker {
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
     this.#loop = new Loop(settings.childEvents);
+    this.#loop.failed = (error) =>
+      this.#post({
+        log: 'worker.exception',
+        fields: { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+      });
     const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
     const key = Buffer.from(settings.key, 'hex');
     this.#home = {
@@ -76,6 +82,7 @@ class EngineWorker {
   }
 
   #post(reply: WorkerReply): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, not a window
     parentPort!.postMessage(reply);
   }
 

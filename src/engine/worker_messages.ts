@@ -1,6 +1,6 @@
 /** What engine main thread and workers say to each other. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Peer } from './departure.ts';
+import type { Peer } from './departure_types.ts';
 
 export interface WorkerSettings {
   index: number;

@@ -1,0 +1,38 @@
+/** What is said about a migration: its steps, progress and results. */
+
+/** The steps of a migration before it is decided, in their order. */
+export const migrationSteps = [
+  'connected',
+  'prepared',
+  'frozen',
+  'captured',
+  'image-sent',
+  'pages-sent',
+  'ready',
+] as const;
+export type MigrationStep = (typeof migrationSteps)[number];
+
+export interface Peer {
+  name: string;
+  address: string;
+  guestPort: number;
+}
+
+export type Progress = (phase: string, bytes: number, total: number) => void;
+
+export interface MigrationResult {
+  pid: number;
+  to: string;
+  freezeMs: number;
+  totalMs: number;
+  bytes: number;
+  threads: number;
+}
+
+export interface ReturnResult {
+  pid: number;
+  from: string;
+  freezeMs: number;
+  totalMs: number;
+  bytes: number;
+}

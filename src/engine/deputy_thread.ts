@@ -1,0 +1,23 @@
+/** One thread of a deputy: its slot, and the request that it is making. */
+import type { WireRequest } from '../wire/call_messages.ts';
+
+export interface PendingRequest {
+  id: number;
+  wire: WireRequest;
+  /** Offsets of the buffers in the slot's bounce memory, or in the memory mapped for a large transfer. */
+  offsets: number[];
+  large: { address: number; total: number } | undefined;
+}
+
+export class DeputyThread {
+  readonly tid: number;
+  readonly slot: number;
+  request: PendingRequest | undefined;
+  /** Memory mapped for the large transfer that is being received. */
+  large: { id: number; address: number; total: number } | undefined;
+  interruptWanted = false;
+  constructor(tid: number, slot: number) {
+    this.tid = tid;
+    this.slot = slot;
+  }
+}
