@@ -397,7 +397,7 @@ export class Guest {
       reason,
       frozenFor: performance.now() - start,
       signalsReceived: body.signalsReceived,
-      calls: [...body.calls],
+      calls: body.calls.entries(),
     });
     await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
   }

@@ -3,10 +3,10 @@
  * The rules for signals and stops are in docs/internals/signals.md.
  */
 import { EPOLLIN } from '../sys/descriptors.ts';
-import { isProcSelf, planCall } from '../sys/marshal.ts';
+import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
-import { peek, poke } from '../sys/remote_memory.ts';
+import { poke } from '../sys/remote_memory.ts';
 import { describe, nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTARTSYS } from '../sys/x64/registers.ts';
@@ -25,13 +25,14 @@ import type { BodyHost, FileMapping } from './body_host.ts';
 import { BodyThread } from './body_thread.ts';
 import { signalImage } from './capture.ts';
 import { sleepingFor } from './freeze.ts';
+import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
 import type { ProcessImage, SignalImage } from './image.ts';
 import type { Frame, GuestLink } from './link.ts';
 import { Listener } from './listener.ts';
 import type { Loop } from './loop.ts';
 import { queueSignal } from './restore.ts';
-import { specialCall } from './special_calls.ts';
+import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
 export interface BodyEvents {
@@ -48,14 +49,13 @@ export class Body implements BodyHost {
   readonly link: GuestLink;
   readonly loop: Loop;
   readonly threads: BodyThread[] = [];
-  readonly calls = new Map<string, { count: number; milliseconds: number }>();
+  readonly calls = new CallStatistics();
   forwarded = 0;
   /** Signals that home has passed on; home keeps those that it sent too late to be among them. */
   signalsReceived = 0;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
-  /** The user id at home. */
   readonly uid: number;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
@@ -147,7 +147,8 @@ export class Body implements BodyHost {
 
   #plan(thread: BodyThread, call: BodyCall): void {
     const plan = planCall(call.nr, call.args, bodyMemory(this.hostPid));
-    this.#count(call.nr);
+    this.forwarded++;
+    this.calls.count(call.nr);
     switch (plan.kind) {
       case 'fault':
         return this.#forwardFault(thread, call);
@@ -156,7 +157,7 @@ export class Body implements BodyHost {
       case 'special':
         return specialCall(this, thread, call, plan.name);
       case 'forward':
-        if (plan.buffers.some((b) => b.direction === 'string' && this.#isOwnProc(b.address, b.length)))
+        if (plan.buffers.some((b) => b.direction === 'string' && looksAtItself(this, b.address, b.length)))
           return this.comeHome(thread, `it looks at itself in /proc (${nameOf(call.nr)})`);
         return this.forward(thread, {
           ...call,
@@ -166,21 +167,6 @@ export class Body implements BodyHost {
           wire: wireBuffers(plan.buffers),
         });
     }
-  }
-
-  #isOwnProc(address: number, length: number): boolean {
-    const path = Buffer.from(peek(this.hostPid, address, length))
-      .toString('latin1')
-      .replace(/\0.*$/, '');
-    return path.startsWith('/proc') && isProcSelf(path, this.pid, ...this.threads.map((t) => t.tid));
-  }
-
-  #count(number: number): void {
-    this.forwarded++;
-    const name = nameOf(number);
-    const entry = this.calls.get(name);
-    if (entry) entry.count++;
-    else this.calls.set(name, { count: 1, milliseconds: 0 });
   }
 
   /** Sends a call home; `call.onResult` or the program gets the result. */
@@ -231,8 +217,7 @@ export class Body implements BodyHost {
     if (!thread) return;
     const call = thread.call!;
     const result = receiveResults(this.hostPid, call, frame);
-    const statistics = this.calls.get(nameOf(call.nr));
-    if (statistics) statistics.milliseconds += performance.now() - call.started;
+    this.calls.took(call.nr, performance.now() - call.started);
     if (call.onResult && !(result <= ERESTARTSYS && result >= -516)) call.onResult(result);
     else this.finish(thread, call, result);
   }

@@ -287,7 +287,7 @@ export class Departure {
     this.#state = 'away';
     link.onFrame = (frame) => this.#onFrame(deputy, frame);
     link.onClose((error) => this.#onLinkLost(error));
-    deputy.passOnAll(image.signals);
+    for (const signal of image.signals) deputy.passOn(signal);
   }
 
   // ---- away ----

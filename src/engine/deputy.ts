@@ -19,6 +19,7 @@ import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
 import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import { PassedSignals } from './passed_signals.ts';
 import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { layout, type Stub } from './stub.ts';
@@ -26,11 +27,8 @@ import { layout, type Stub } from './stub.ts';
 const FUTEX_WAKE = 1;
 const SIGSTOP = 19;
 const bulkChunk = 512 * 1024;
-/** How long a deputy thread may take for a call that the engine itself needs, milliseconds. */
+/** Milliseconds for a call that the engine itself needs. */
 const ownCallDeadline = 10_000;
-
-/** Signals kept in case the body has left before it got them; a signal is on its way for milliseconds. */
-const rememberedSignals = 1024;
 
 export interface DeputyEvents {
   /** The process has ended at home. */
@@ -384,29 +382,21 @@ export class Deputy {
       stop.setRegisters(registers.repeatCall());
     }
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
-    this.#passOn(signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    this.passOn(signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
     stop.resume();
   }
 
-  #passOn(signal: SignalImage): void {
-    this.#signalsSent++;
-    this.#lastSignals.push(signal);
-    if (this.#lastSignals.length > rememberedSignals) this.#lastSignals.shift();
+  passOn(signal: SignalImage): void {
+    this.#passed.add(signal);
     if (this.parked) this.link.sendJson(frameType.signal, signal);
-  }
-
-  passOnAll(signals: readonly SignalImage[]): void {
-    for (const signal of signals) this.#passOn(signal);
   }
 
   /** Signals beyond the first `received` that were passed on. */
   signalsAfter(received: number): SignalImage[] {
-    const missed = Math.min(this.#signalsSent - received, this.#lastSignals.length);
-    return missed > 0 ? this.#lastSignals.slice(-missed) : [];
+    return this.#passed.after(received);
   }
 
-  #signalsSent = 0;
-  readonly #lastSignals: SignalImage[] = [];
+  readonly #passed = new PassedSignals();
   readonly #letThrough = new Set<number>();
 
   /** A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it. */

@@ -1,6 +1,6 @@
 /** Calls of a body that are neither plainly local nor plainly forwarded. */
 import { bodyMemory, wireBuffers, type BodyCall } from './body_call.ts';
-import { planForwarded, type BufferPlan } from '../sys/marshal.ts';
+import { isProcSelf, planForwarded, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -329,6 +329,14 @@ function mapFile(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE))
     return body.comeHome(thread, 'it maps memory shared');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
+}
+
+/** Whether a path leads to the process's own entries in /proc, where the deputy's would be found. */
+export function looksAtItself(body: BodyHost, address: number, length: number): boolean {
+  const path = Buffer.from(peek(body.hostPid, address, length))
+    .toString('latin1')
+    .replace(/\0.*$/, '');
+  return path.startsWith('/proc') && isProcSelf(path, body.pid, ...body.threads.map((t) => t.tid));
 }
 
 type SixNumbers = [number, number, number, number, number, number];

@@ -1,0 +1,22 @@
+/** The signals that a deputy has passed on: those that its body did not get before it left are delivered at home. */
+import type { SignalImage } from './image.ts';
+
+/** Signals kept in case the body has left before it got them; a signal is on its way for milliseconds. */
+const rememberedSignals = 1024;
+
+export class PassedSignals {
+  #count = 0;
+  readonly #last: SignalImage[] = [];
+
+  add(signal: SignalImage): void {
+    this.#count++;
+    this.#last.push(signal);
+    if (this.#last.length > rememberedSignals) this.#last.shift();
+  }
+
+  /** All but the first `received`. */
+  after(received: number): SignalImage[] {
+    const missed = Math.min(this.#count - received, this.#last.length);
+    return missed > 0 ? this.#last.slice(-missed) : [];
+  }
+}
