@@ -24,9 +24,7 @@ export async function saveFailure({ lab, one, mode, pid, root }: Failure): Promi
   }
   writeFileSync(join(directory, 'process.txt'), describeProcess(lab.home.outsidePath(`/proc/${pid}`)));
   for (const host of lab.hosts) {
-    for (const name of ['engine.log', 'mosd.log']) {
-      writeFileSync(join(directory, `${host.name}-${name}`), readOr(host.outsidePath(`/run/mosix/${name}`)));
-    }
+    writeFileSync(join(directory, `${host.name}.log`), lab.logsOf(host));
   }
   const list = await lab.control.list().catch((error: unknown) => ({ error: String(error) }));
   writeFileSync(join(directory, 'processes.json'), JSON.stringify(list, undefined, 2));

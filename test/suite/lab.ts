@@ -59,6 +59,11 @@ export class Lab implements AsyncDisposable {
     return [this.home, ...this.hosting];
   }
 
+  /** The last words of a host's daemons. */
+  logsOf(host: Host): string {
+    return this.#cluster.logs(host);
+  }
+
   directoryOf(name: string): string {
     return `${userHome}/${name}`;
   }
