@@ -7,6 +7,8 @@ import { clear, digestOf, Running } from '../suite/running.ts';
 
 /** From start to the first move, and between moves. Shorter shows more moves and less computing. */
 const stayMs = 1500;
+/** On a slow machine a large program stays for this many times as long as its last move took, to get ahead at all. */
+const stayFreezes = 3;
 /** The programs leave one after the other, so that each move can be seen. */
 const staggerMs = 300;
 /** Many times what any of them takes on a slow machine. */
@@ -62,7 +64,7 @@ export class Traveller {
     await pause(stayMs + this.#index * staggerMs, ended);
     for (let turn = 0; !ended.aborted; turn++) {
       await this.#move(this.#destination(turn), ended);
-      await pause(stayMs, ended);
+      await pause(Math.max(stayMs, stayFreezes * (this.moves.at(-1)?.totalMs ?? 0)), ended);
     }
   }
 
