@@ -12,7 +12,7 @@ import { Body } from './body.ts';
 import type { FileMapping } from './body_host.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
-import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
+import { captureImage, isFault, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
 import type { CachedFile, FileCache } from './file_cache.ts';
 import type { FileImage, Preparation, ProcessImage, SignalImage } from './image.ts';
 import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
@@ -66,9 +66,19 @@ function pendingSignals(frozen: readonly { thread: BodyThread; stop: StoppedTask
     info: Buffer.from(info).toString('base64'),
     tid,
   });
-  const shared = frozen[0].stop.pendingSignals(true).map((info) => image(info, 0));
+  const queued = (info: Uint8Array): boolean =>
+    !isFault({ signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true), info });
+  const shared = frozen[0].stop
+    .pendingSignals(true)
+    .filter(queued)
+    .map((info) => image(info, 0));
   return [
-    ...frozen.flatMap(({ thread, stop }) => stop.pendingSignals(false).map((info) => image(info, thread.tid))),
+    ...frozen.flatMap(({ thread, stop }) =>
+      stop
+        .pendingSignals(false)
+        .filter(queued)
+        .map((info) => image(info, thread.tid)),
+    ),
     ...shared,
   ];
 }
@@ -130,6 +140,9 @@ export class Guest {
   }
 
   #handle(frame: Frame): void {
+    const needsBerth =
+      frame.type === frameType.image || frame.type === frameType.pages || frame.type === frameType.pagesEnd;
+    if (needsBerth && !this.#berth) throw new Error(`Cannot take a frame of type ${frame.type} before its preparation`);
     switch (frame.type) {
       case frameType.clock:
         return this.#link.sendJson(frameType.clock, {

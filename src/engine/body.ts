@@ -23,7 +23,7 @@ import {
 } from './body_call.ts';
 import type { BodyHost, FileMapping } from './body_host.ts';
 import { BodyThread } from './body_thread.ts';
-import { signalImage } from './capture.ts';
+import { isFault, signalImage } from './capture.ts';
 import { sleepingFor } from './freeze.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
@@ -402,7 +402,7 @@ export class Body implements BodyHost {
 
   /** A signal-delivery stop came instead of ours: the signal is put back. */
   #requeue(session: Injection, thread: BodyThread, stop: StoppedTask): void {
-    if (stop.event !== 0) return;
+    if (stop.event !== 0 || isFault({ signal: stop.signal, info: stop.signalInfo() })) return;
     queueSignal(
       this.stub,
       session,

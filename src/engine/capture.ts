@@ -321,20 +321,36 @@ export function captureImage(
     threads,
     cpuTime: cpuTimeOfProcess(pid),
     limits: resourceLimits(pid),
-    signals: frozen.flatMap(({ task, pendingSignal }) => (pendingSignal ? [signalImage(task.tid, pendingSignal)] : [])),
+    signals: frozen.flatMap(({ task, pendingSignal }) =>
+      pendingSignal && !isFault(pendingSignal) ? [signalImage(task.tid, pendingSignal)] : [],
+    ),
   };
 }
 
 const SI_TKILL = -6;
+/** Signals that an instruction raises by faulting: ILL, BUS, FPE, SEGV. */
+const faultSignals: ReadonlySet<number> = new Set([4, 7, 8, 11]);
 
-/** A signal for one thread only if it was sent to that thread (si_code, the third word of siginfo, says so). */
+/** si_code, the third word of a siginfo. */
+function codeOf(info: Uint8Array): number {
+  return new DataView(info.buffer, info.byteOffset).getInt32(8, true);
+}
+
+/**
+ * A signal that the kernel raised for an instruction does not travel: the instruction is repeated and faults again,
+ * wherever it is then. (Pending, it would also come in the way of our own breakpoints: the kernel picks synchronous
+ * signals even while they are blocked, see dequeue_synchronous_signal in kernel/signal.c.)
+ */
+export function isFault(pending: { signal: number; info: Uint8Array }): boolean {
+  return faultSignals.has(pending.signal) && codeOf(pending.info) > 0;
+}
+
+/** A signal is for one thread only if it was sent to that thread. */
 export function signalImage(tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
-  const code = new DataView(pending.info.buffer, pending.info.byteOffset).getInt32(8, true);
-  const fault = code > 0 && [4, 5, 7, 8, 11].includes(pending.signal); // ILL, TRAP, BUS, FPE, SEGV raised by an instruction
   return {
     signal: pending.signal,
     info: Buffer.from(pending.info).toString('base64'),
-    tid: code === SI_TKILL || fault ? tid : 0,
+    tid: codeOf(pending.info) === SI_TKILL ? tid : 0,
   };
 }
 

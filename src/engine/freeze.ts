@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { mappings, statFields, threadIds } from '../sys/procfs.ts';
 import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
+import { arena, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { Loop } from './loop.ts';
 
@@ -96,12 +97,33 @@ function lastRan(tid: number | 'thread-self'): number | undefined {
   }
 }
 
+const affinitySize = 128;
+const affinityAt = scratch(2 * affinitySize);
+
+/** Runs `body` on one CPU; the scheduler's clocks of different CPUs drift apart by the time that a hypervisor takes. */
+function onCpu<T>(cpu: number, body: () => T): T {
+  const mask = arena.address + affinityAt;
+  const got = kernel.call(nr.sched_getaffinity, 0, affinitySize, mask);
+  arena.u8.fill(0, affinityAt + affinitySize, affinityAt + 2 * affinitySize);
+  arena.u8[affinityAt + affinitySize + (cpu >> 3)] = 1 << (cpu & 7);
+  kernel.call(nr.sched_setaffinity, 0, affinitySize, mask + affinitySize);
+  try {
+    return body();
+  } finally {
+    if (got > 0) kernel.call(nr.sched_setaffinity, 0, got, mask);
+  }
+}
+
 /** How long a sleeping task has slept, milliseconds. */
 export function sleepingFor(tid: number): number | undefined {
-  if (statFields(tid)(3) !== 'S') return undefined;
+  const field = statFields(tid);
+  const lastCpu = Number(field(39));
+  if (field(3) !== 'S' || lastCpu >= affinitySize * 8) return undefined;
   const since = lastRan(tid);
-  kernel.call(nr.sched_yield); // brings our own entry up to date: the present on the same clock
-  const now = lastRan('thread-self');
+  const now = onCpu(lastCpu, () => {
+    kernel.call(nr.sched_yield); // brings our own entry up to date: the present on the same clock
+    return lastRan('thread-self');
+  });
   return since === undefined || now === undefined ? undefined : Math.max(0, now - since);
 }
 

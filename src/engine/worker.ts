@@ -1,7 +1,7 @@
 /** One engine worker: an OS thread that traces, serves and moves its share of processes. */
 import fs from 'node:fs';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN } from '../sys/descriptors.ts';
+import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN, peerAddress } from '../sys/descriptors.ts';
 import { selfTest } from '../sys/kernel.ts';
 import { SystemCallError } from '../sys/errors.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
@@ -17,12 +17,15 @@ import { DeadlineExceeded, Loop } from './loop.ts';
 import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
 
 const handshakeDeadline = 5000;
+/** Connections in the handshake. More: more memory for strangers; fewer: easier to crowd peers out. */
+const maximumUnproven = 64;
 
 class EngineWorker {
   readonly #settings: WorkerSettings;
   readonly #loop: Loop;
   readonly #departures = new Map<number, Departure>();
   readonly #guests = new Set<Guest>();
+  readonly #unproven = new Set<GuestLink>();
   readonly #home: HomeContext;
   readonly #host: HostContext;
   #guestNumber = 0;
@@ -168,15 +171,22 @@ class EngineWorker {
   #accept(): void {
     const fd = acceptTcp(this.#settings.listener);
     if (fd < 0) return;
-    const link = new GuestLink(this.#loop, fd, 'a peer');
+    const from = peerAddress(fd);
+    const link = new GuestLink(this.#loop, fd, from);
+    // A peer needs a millisecond for its handshake: who is longest in it is a stranger.
+    const [oldest] = this.#unproven;
+    if (this.#unproven.size >= maximumUnproven) oldest?.close(new LinkClosed(oldest.peer, 'too many strangers'));
+    this.#unproven.add(link);
+    link.onClose(() => this.#unproven.delete(link));
     const machine = new Handshake({ role: 'server', purpose: 'guest', name: this.#settings.node, key: this.#home.key });
     this.#loop.start(
       async () => {
         await link.authenticate(machine, handshakeDeadline);
+        this.#unproven.delete(link);
         this.#guests.add(new Guest(this.#host, link));
       },
       (error) => {
-        this.#host.log('link.refused', { reason: error instanceof Error ? error.message : String(error) });
+        this.#host.log('link.refused', { from, reason: error instanceof Error ? error.message : String(error) });
         link.close();
       },
     );
