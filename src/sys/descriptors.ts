@@ -148,6 +148,15 @@ export function acceptTcp(listener: number): number {
   return fd;
 }
 
+/** The numeric address of a connection's other side, for the log (getpeername(2)). */
+export function peerAddress(fd: number): string {
+  arena.u32[wordAt >> 2] = 28;
+  if (call(nr.getpeername, fd, arena.address + addressAt, arena.address + wordAt) < 0) return 'unknown';
+  if (arena.view.getUint16(addressAt, true) === 2) return arena.u8.slice(addressAt + 4, addressAt + 8).join('.');
+  const words = Array.from({ length: 8 }, (_, i) => arena.view.getUint16(addressAt + 8 + 2 * i, false).toString(16));
+  return words.join(':');
+}
+
 /** Starts to connect; the socket becomes writable when that is decided. @returns fd or -errno */
 export function connectTcp(host: string, port: number): number {
   const length = socketAddress(host, port);

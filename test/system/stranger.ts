@@ -102,6 +102,10 @@ const misdeeds: Record<string, Misdeed> = {
   'pages of nothing': asMember(frame(frameType.pages, new Uint8Array(64).fill(0xff))),
   'file pages of nothing': asMember(frame(frameType.filePages, new Uint8Array(64).fill(0xff))),
   'an image before its preparation': asMember(frame(frameType.image, '{}')),
+  // Who sends nothing at all may wait for ever: when the node's backlog is full, only the client believes in the connection.
+  ...Object.fromEntries(
+    Array.from({ length: 500 }, (_, i) => [`stranger ${i}`, (socket: Socket) => void socket.write('M')]),
+  ),
   ...Object.fromEntries(everyType.map((type) => [`type ${type}, empty`, asMember(frame(type, ''), { end: true })])),
   ...Object.fromEntries(everyType.map((type) => [`type ${type}, object`, asMember(frame(type, '{}'), { end: true })])),
 };
@@ -125,9 +129,11 @@ function attempt(aim: Aim, name: string): Promise<Ending> {
 
 async function main([address, port, purpose, key, ...names]: readonly string[]): Promise<void> {
   const aim: Aim = { address, port: Number(port), purpose: purpose as Purpose, key: Buffer.from(key, 'hex') }; // cast: our own test's word
-  const wanted = names.flatMap((name) =>
-    name === 'every type' ? Object.keys(misdeeds).filter((each) => each.startsWith('type ')) : name,
-  );
+  const groups: Record<string, string> = { 'every type': 'type ', 'a crowd': 'stranger ' };
+  const wanted = names.flatMap((name) => {
+    const prefix = groups[name];
+    return prefix === undefined ? name : Object.keys(misdeeds).filter((each) => each.startsWith(prefix));
+  });
   const endings = await Promise.all(wanted.map(async (name) => [name, await attempt(aim, name)] as const));
   console.log(JSON.stringify(Object.fromEntries(endings)));
 }

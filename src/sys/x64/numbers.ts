@@ -38,6 +38,7 @@ export const nr = {
   getsockname: 51,
   socketpair: 53,
   setsockopt: 54,
+  getpeername: 52,
   getsockopt: 55,
   clone: 56,
   fork: 57,
