@@ -46,7 +46,7 @@ const steps: readonly PlannedStep[] = [
   {
     name: 'test-bed',
     argv: [node, 'tools/unit.ts', '--serial', 'test/bed/', 'test/system/'],
-    deadline: 150_000,
+    deadline: 210_000,
     live: true,
     needs: 'test/{bed,system}/**/*.test.ts',
   },

@@ -221,6 +221,16 @@ function writeSetting(file: string, value: string): void {
   }
 }
 
+/** A process that has ended since it was listed is in nobody's way. */
+function moveIfThere(pid: string, procs: string): void {
+  try {
+    writeSetting(procs, pid);
+  } catch (error) {
+    const code = error instanceof BedError ? (error.cause as NodeJS.ErrnoException).code : undefined; // cast: by writeFileSync
+    if (code !== 'ESRCH') throw error;
+  }
+}
+
 export class HostCgroup {
   readonly name: string;
   readonly directory: string;
@@ -249,7 +259,7 @@ export class HostCgroup {
   settle(init: number, switchProcs: string): void {
     mkdirSync(`${this.directory}/${LEAF}`, { recursive: true });
     writeSetting(`${this.directory}/${LEAF}/cgroup.procs`, String(init));
-    for (const pid of wordsOf(`${this.directory}/cgroup.procs`)) writeSetting(switchProcs, pid);
+    for (const pid of wordsOf(`${this.directory}/cgroup.procs`)) moveIfThere(pid, switchProcs);
     for (const controller of wordsOf(`${this.directory}/cgroup.controllers`)) {
       try {
         writeFileSync(`${this.directory}/cgroup.subtree_control`, `+${controller}`);
