@@ -75,7 +75,10 @@ export function stepCall(task: StoppedTask, instruction: number, number: number,
   const registers = task.registers();
   setCall(registers.set('rip', instruction).set('rax', number).set('orig_rax', -1), args);
   task.setRegisters(registers);
-  const after = task.step();
+  // A stop left over from an interrupt, or a pending fault, comes before the instruction has been executed.
+  let after = task.step();
+  for (let left = 4; left > 0 && (isLeftOver(after) || [4, 7, 8, 11].includes(after.signal)); left--)
+    after = after.step();
   if (after.signal !== SIGTRAP) throw new Error(`Cannot step task ${task.tid}: it stopped with signal ${after.signal}`);
   return after.registers().number('rax');
 }
@@ -261,6 +264,11 @@ function restop(task: StoppedTask): StoppedTask {
   return running.waitStop();
 }
 
+/** An event stop that an earlier interrupt asked for. */
+function isLeftOver(stop: StoppedTask): boolean {
+  return stop.event === traceEvent.stop && stop.signal === SIGTRAP;
+}
+
 /** A task lent for injected calls. */
 export class Injection {
   readonly #stub: Stub;
@@ -335,12 +343,25 @@ export class Injection {
     return calls.map((_, i) => this.#result(i));
   }
 
-  /** Runs to the next stop that is not left over from an earlier interrupt. */
+  /** Runs to the next stop of its own: not one left over from an earlier interrupt, nor a fault that was still pending. */
   #resume(): StoppedTask {
     let stop = this.#task.resume().waitStop();
-    for (let left = 3; left > 0 && stop.event === traceEvent.stop && stop.signal === SIGTRAP; left--)
+    for (let left = 4; left > 0 && (isLeftOver(stop) || this.#isPendingFault(stop)); left--)
       stop = stop.resume().waitStop();
     return stop;
+  }
+
+  /**
+   * The kernel delivers a pending synchronous signal before our breakpoint's, even a blocked one. It is dropped: the
+   * program's instruction will be repeated and fault again.
+   */
+  #isPendingFault(stop: StoppedTask): boolean {
+    const faults = [4, 7, 8, 11];
+    return (
+      stop.event === 0 &&
+      faults.includes(stop.signal) &&
+      stop.registers().number('rip') === this.#stub.base + code.batchEnd
+    );
   }
 
   #fill(calls: readonly InjectedCall[]): void {
