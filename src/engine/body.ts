@@ -412,8 +412,9 @@ export class Body implements BodyHost {
   }
 
   #resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
-    if (this.#returning || this.#halted) thread.held = stop;
-    else stop.resume();
+    if (!this.#returning && !this.#halted) return void stop.resume();
+    thread.held = stop;
+    thread.deliver({ kind: 'stopped', signal: stop.signal, event: stop.event }); // somebody may wait for it
   }
 
   /** The deputy was stopped: so is the body. */
