@@ -16,7 +16,7 @@ import {
   setProcessState,
   setThreadContext,
 } from './restore.ts';
-import { layout, mapAnonymous, type InjectedCall, type Stub } from './stub.ts';
+import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
 export class MappedFiles {
@@ -168,6 +168,12 @@ export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: P
   {
     using session = stub.borrow(main);
     for (const signal of image.signals) queueSignal(stub, session, stub.pid, signal);
+  }
+  // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
+  const instruction = syscallInstruction(stub.pid);
+  for (const task of tasks) {
+    if (image.threads.some((thread) => thread.tid === task.tid)) continue;
+    task.setRegisters(task.registers().set('rip', instruction).set('rax', nr.exit).set('rdi', 0).set('orig_rax', -1));
   }
   stub.remove(main);
   for (const task of tasks) task.detach();
