@@ -12,12 +12,13 @@ import { Body } from './body.ts';
 import type { FileMapping } from './body_host.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
-import { captureImage, isFault, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
+import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
 import type { CachedFile, FileCache } from './file_cache.ts';
-import type { FileImage, Preparation, ProcessImage, SignalImage } from './image.ts';
+import type { FileImage, Preparation, ProcessImage } from './image.ts';
 import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
+import { queueSignals } from './pending_signals.ts';
 import {
   buildAddressSpace,
   createThread,
@@ -57,30 +58,6 @@ export interface HostContext {
   /** A number that no other guest of this engine has. */
   guestNumber: () => number;
   finished: (guest: Guest) => void;
-}
-
-/** Signals that the body's kernel holds back because they are blocked. */
-function pendingSignals(frozen: readonly { thread: BodyThread; stop: StoppedTask }[]): SignalImage[] {
-  const image = (info: Uint8Array, tid: number): SignalImage => ({
-    signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true),
-    info: Buffer.from(info).toString('base64'),
-    tid,
-  });
-  const queued = (info: Uint8Array): boolean =>
-    !isFault({ signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true), info });
-  const shared = frozen[0].stop
-    .pendingSignals(true)
-    .filter(queued)
-    .map((info) => image(info, 0));
-  return [
-    ...frozen.flatMap(({ thread, stop }) =>
-      stop
-        .pendingSignals(false)
-        .filter(queued)
-        .map((info) => image(info, thread.tid)),
-    ),
-    ...shared,
-  ];
 }
 
 export class Guest {
@@ -207,6 +184,7 @@ export class Guest {
       const offsets = ownTimeOffsets();
       const berth = Berth.create({
         pid: p.pid,
+        uid: p.realUid,
         guestNumber,
         stubBase: p.stubBase,
         cgroup: this.#cgroup,
@@ -281,7 +259,6 @@ export class Guest {
       loop,
       listener,
       image,
-      uid: this.#preparation!.uid,
       events: {
         comeHome: (reason) => this.#goHome(reason),
         ended: (status) => this.#onEnded(status),
@@ -300,6 +277,13 @@ export class Guest {
       body.addThread(thread.tid, task.tid).restartOf = thread.restartOf;
       this.#stopped.set(task.tid, task);
     });
+    // Last of all: from here on nothing is injected that they could come in the way of.
+    queueSignals(
+      stub,
+      image.pid,
+      image.threads.map(({ tid }, i) => ({ tid, task: threads[i] })),
+      image.signals,
+    );
     this.#state = 'ready';
     this.#link.sendJson(frameType.ready, {});
   }
@@ -404,7 +388,7 @@ export class Guest {
     image.signals.forEach((signal) => {
       if (signal.tid) signal.tid = frozen.find(({ stop }) => stop.tid === signal.tid)?.thread.tid ?? 0;
     });
-    image.signals.push(...pendingSignals(frozen), ...body.takeSignals());
+    image.signals.push(...body.takeSignals());
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,

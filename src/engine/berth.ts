@@ -33,6 +33,8 @@ const firstGuestId = 1_900_000_000;
 
 export interface BerthOptions {
   pid: number;
+  /** The program's real user id, as which the body knows its own: it is in the siginfo of signals that it sends. */
+  uid: number;
   /** Distinct for every guest of this engine at a time. */
   guestNumber: number;
   stubBase: number;
@@ -106,7 +108,7 @@ function createInit(stub: Stub, first: StoppedTask, outer: number, options: Bert
   ]);
   fs.writeFileSync(`/proc/${outer}/setgroups`, 'deny');
   const id = firstGuestId + options.guestNumber;
-  fs.writeFileSync(`/proc/${outer}/uid_map`, `0 ${id} 1`);
+  fs.writeFileSync(`/proc/${outer}/uid_map`, `${options.uid} ${id} 1`);
   fs.writeFileSync(`/proc/${outer}/gid_map`, `0 ${id} 1`);
   fs.writeFileSync(
     `/proc/${outer}/timens_offsets`,
@@ -114,7 +116,7 @@ function createInit(stub: Stub, first: StoppedTask, outer: number, options: Bert
   );
   session.must('take the guest identity', [
     [nr.setresgid, 0, 0, 0],
-    [nr.setresuid, 0, 0, 0],
+    [nr.setresuid, options.uid, options.uid, options.uid],
   ]);
   const SIGCHLD = 17;
   const { task } = session.clone([nr.clone, SIGCHLD, 0, 0, 0, 0]);

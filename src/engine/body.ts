@@ -23,7 +23,6 @@ import {
 } from './body_call.ts';
 import type { BodyHost, FileMapping } from './body_host.ts';
 import { BodyThread } from './body_thread.ts';
-import { isFault, signalImage } from './capture.ts';
 import { sleepingFor } from './freeze.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
@@ -31,7 +30,8 @@ import type { ProcessImage, SignalImage } from './image.ts';
 import type { Frame, GuestLink } from './link.ts';
 import { Listener } from './listener.ts';
 import type { Loop } from './loop.ts';
-import { queueSignal } from './restore.ts';
+import { isFault, namesThread, queueSignal, signalImage } from './pending_signals.ts';
+import { repeatUnseen, repeatWait } from './repeated_calls.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
@@ -56,7 +56,6 @@ export class Body implements BodyHost {
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
-  readonly uid: number;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly #events: BodyEvents;
@@ -73,7 +72,6 @@ export class Body implements BodyHost {
     listener: number;
     events: BodyEvents;
     image: ProcessImage;
-    uid: number;
   }) {
     this.pid = options.pid;
     this.stub = options.stub;
@@ -81,7 +79,6 @@ export class Body implements BodyHost {
     this.loop = options.loop;
     this.#listener = new Listener(options.listener);
     this.#events = options.events;
-    this.uid = options.uid;
     this.limits = options.image.limits;
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
@@ -265,6 +262,19 @@ export class Body implements BodyHost {
     this.#listener.letThrough(call.notification);
   }
 
+  /** Lets the kernel make a call that sends a signal to the process itself, and sees to it that it acts. */
+  letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void {
+    const othersWait = this.threads.some((t) => t !== thread && t.call);
+    if (!othersWait) return this.letThrough(thread, call);
+    // The stop comes after the call: then the signal is queued, and a thread that waits at home can be told.
+    thread.call = undefined;
+    thread.running.interrupt();
+    this.#listener.letThrough(call.notification);
+    const stop = thread.awaitStop();
+    if (stop) this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+    this.#wakeFor(signal);
+  }
+
   /** Ends a blocked call by injected calls in its thread: `work` gives the result. */
   takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void {
     thread.call = undefined;
@@ -321,29 +331,29 @@ export class Body implements BodyHost {
 
   #post(signal: SignalImage): void {
     if (this.#returning || this.#halted) return void this.#signalsLater.push(signal);
-    const main = this.threads[0];
-    const target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
-    if (!main || (signal.tid && !target)) return;
-    const carrier = target ?? this.threads.find((t) => !t.call) ?? main;
-    const sets = signalSets((target ?? main).hostTid);
     const bit = 1n << BigInt(signal.signal - 1);
+    const main = this.threads.find((t) => t.tid === this.pid) ?? this.threads[0];
+    let target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
+    if (!main || (signal.tid && !target)) return;
+    if (target && !namesThread(signal) && (signalSets(target.hostTid).blocked & bit) !== 0n) {
+      target = undefined; // it took the signal at home only because it blocks nothing there
+      signal.tid = 0;
+    }
+    // A thread can queue what it likes for itself, and the main thread for the process (rt_sigqueueinfo(2)).
+    const carrier = target ?? main;
+    const sets = signalSets(carrier.hostTid);
     const ignored = (sets.ignored & bit) !== 0n || (ignoredByDefault.has(signal.signal) && (sets.caught & bit) === 0n);
     if (ignored && (sets.blocked & bit) === 0n) return;
-    if (!carrier.call) {
-      const stop = carrier.stopNow();
-      if (!stop) return;
-      this.#queueInto(carrier, stop, [signal]);
-      if (!target) this.#interruptSomebody(bit);
-      return;
+    if (carrier.call) {
+      carrier.signalsAfterCall.push(signal);
+      return this.#interruptCall(carrier);
     }
-    carrier.signalsAfterCall.push(signal);
-    if (target || (sets.blocked & bit) === 0n) {
-      if ((sets.blocked & bit) === 0n) this.#interruptCall(carrier);
-    } else this.#interruptSomebody(bit);
+    const stop = carrier.stopNow();
+    if (stop) this.#queueInto(carrier, stop, [signal]);
   }
 
   /** A signal was queued here: if only threads in forwarded calls can take it, such a call must end. */
-  wakeFor(signal: SignalImage): void {
+  #wakeFor(signal: { signal: number; tid: number }): void {
     const bit = 1n << BigInt(signal.signal - 1);
     const target = this.threads.find((t) => t.tid === signal.tid);
     if (!target) return this.#interruptSomebody(bit);
@@ -361,13 +371,8 @@ export class Body implements BodyHost {
   }
 
   #queueAndResume(thread: BodyThread, signals: readonly SignalImage[]): void {
-    let stop: StoppedTask;
-    try {
-      stop = thread.running.waitStop();
-    } catch {
-      return; // it ended; its end is reported to the loop by its siblings
-    }
-    this.#queueInto(thread, stop, signals);
+    const stop = thread.awaitStop(); // if it ended, its siblings report that to the loop
+    if (stop) this.#queueInto(thread, stop, signals);
   }
 
   #queueInto(thread: BodyThread, stop: StoppedTask, signals: readonly SignalImage[]): void {
@@ -376,28 +381,10 @@ export class Body implements BodyHost {
       this.#requeue(session, thread, stop);
       for (const signal of signals) queueSignal(this.stub, session, this.pid, signal);
     }
-    this.#repeatWait(stop, signals);
-    if (signals.length) this.#repeatUnseen(thread, stop);
+    repeatWait(stop);
+    if (signals.length) repeatUnseen(stop, thread.answered);
     this.#resumeOrHold(thread, stop);
-  }
-
-  /** rt_sigtimedwait answers our interrupt with EINTR: it is made again, and finds a signal that it waits for. */
-  #repeatWait(stop: StoppedTask, signals: readonly SignalImage[]): void {
-    const registers = stop.registers();
-    if (registers.syscall !== nr.rt_sigtimedwait || registers.number('rax') !== -4) return;
-    const sets = signalSets(stop.tid);
-    const handled = signals.some((s) => (sets.caught & ~sets.blocked & (1n << BigInt(s.signal - 1))) !== 0n);
-    if (!handled) stop.setRegisters(registers.repeatCall());
-  }
-
-  /**
-   * A trapped call that nobody has taken yet did not happen: when a handler is to run, the call is made after it,
-   * and does not end as interrupted.
-   */
-  #repeatUnseen(thread: BodyThread, stop: StoppedTask): void {
-    const registers = stop.registers();
-    if (registers.interrupted && !thread.answered && describe(registers.syscall)?.class !== 'local')
-      stop.setRegisters(registers.repeatCall());
+    for (const signal of signals) if (!signal.tid) this.#interruptSomebody(1n << BigInt(signal.signal - 1));
   }
 
   /** A signal-delivery stop came instead of ours: the signal is put back. */
@@ -407,7 +394,7 @@ export class Body implements BodyHost {
       this.stub,
       session,
       this.pid,
-      signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }),
+      signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() }),
     );
   }
 
@@ -471,7 +458,7 @@ export class Body implements BodyHost {
       this.#returning = true;
       this.#events.comeHome(`signal ${stop.signal} ends it`);
     } else {
-      this.#repeatUnseen(thread, stop);
+      repeatUnseen(stop, thread.answered);
       thread.answered = false;
       stop.resume(stop.signal);
     }

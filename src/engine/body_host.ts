@@ -3,7 +3,6 @@ import type { Injection, Stub } from './stub.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
-import type { SignalImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 
 /** A private file mapping that the program asks for. */
@@ -18,7 +17,6 @@ export interface FileMapping {
 
 export interface BodyHost {
   readonly pid: number;
-  readonly uid: number;
   /** The process id as the hosting node sees it. */
   readonly hostPid: number;
   readonly stub: Stub;
@@ -37,6 +35,6 @@ export interface BodyHost {
   mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
   addThread(tid: number, hostTid: number): BodyThread;
   resumeNew(task: StoppedTask): void;
-  wakeFor(signal: SignalImage): void;
+  letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void;
   write(address: number, bytes: Uint8Array): boolean;
 }

@@ -52,7 +52,11 @@ export class BodyThread {
 
   /** Interrupts a thread that is not in a forwarded call and waits for its stop; undefined when it ended. */
   stopNow(): StoppedTask | undefined {
-    if (!this.running.interrupt()) return undefined;
+    return this.running.interrupt() ? this.awaitStop() : undefined;
+  }
+
+  /** Waits for a stop that was asked for; undefined when the thread ended. */
+  awaitStop(): StoppedTask | undefined {
     try {
       return this.running.waitStop();
     } catch (error) {

@@ -29,6 +29,7 @@ import {
   type SignalImage,
   type ThreadImage,
 } from './image.ts';
+import { isFault, signalImage, waitingSignals } from './pending_signals.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
 
 /** The process must stay where it is; the message says why. */
@@ -321,37 +322,15 @@ export function captureImage(
     threads,
     cpuTime: cpuTimeOfProcess(pid),
     limits: resourceLimits(pid),
-    signals: frozen.flatMap(({ task, pendingSignal }) =>
-      pendingSignal && !isFault(pendingSignal) ? [signalImage(task.tid, pendingSignal)] : [],
-    ),
+    signals: [...interruptedSignals(pid, frozen), ...waitingSignals(frozen.map(({ task }) => task))],
   };
 }
 
-const SI_TKILL = -6;
-/** Signals that an instruction raises by faulting: ILL, BUS, FPE, SEGV. */
-const faultSignals: ReadonlySet<number> = new Set([4, 7, 8, 11]);
-
-/** si_code, the third word of a siginfo. */
-function codeOf(info: Uint8Array): number {
-  return new DataView(info.buffer, info.byteOffset).getInt32(8, true);
-}
-
-/**
- * A signal that the kernel raised for an instruction does not travel: the instruction is repeated and faults again,
- * wherever it is then. (Pending, it would also come in the way of our own breakpoints: the kernel picks synchronous
- * signals even while they are blocked, see dequeue_synchronous_signal in kernel/signal.c.)
- */
-export function isFault(pending: { signal: number; info: Uint8Array }): boolean {
-  return faultSignals.has(pending.signal) && codeOf(pending.info) > 0;
-}
-
-/** A signal is for one thread only if it was sent to that thread. */
-export function signalImage(tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
-  return {
-    signal: pending.signal,
-    info: Buffer.from(pending.info).toString('base64'),
-    tid: codeOf(pending.info) === SI_TKILL ? tid : 0,
-  };
+/** Signals that were about to be delivered when the threads stopped. */
+export function interruptedSignals(pid: number, frozen: readonly FrozenTask[]): SignalImage[] {
+  return frozen.flatMap(({ task, pendingSignal }) =>
+    pendingSignal && !isFault(pendingSignal) ? [signalImage(pid, task.tid, pendingSignal)] : [],
+  );
 }
 
 /** The runs of pages with content of their own. */

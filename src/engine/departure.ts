@@ -12,6 +12,7 @@ import {
   captureImage,
   contentRanges,
   identifyByStat,
+  interruptedSignals,
   readAddressSpace,
   refuseProcess,
   StaysHome,
@@ -28,8 +29,9 @@ import { specialNames, type Preparation, type ProcessImage } from './image.ts';
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
+import { drainSignals, newSignals, queueSignals } from './pending_signals.ts';
 import { recorderAction, recorderCalls } from './recorder.ts';
-import { queueSignal, setMemoryLimits } from './restore.ts';
+import { setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
 import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
 
@@ -147,6 +149,7 @@ export class Departure {
       version: protocolVersion,
       pid: this.pid,
       uid: this.uid,
+      realUid: Number(procStatus(this.pid).get('Uid')?.split('\t')[0] ?? 0),
       command: this.command,
       home: this.#context.node,
       stubBase,
@@ -244,11 +247,8 @@ export class Departure {
       const main = frozen[0].task;
       if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
       if (stub) {
-        const signals = this.#image?.signals ?? [];
-        if (signals.length) {
-          using session = stub.borrow(main);
-          for (const signal of signals) queueSignal(stub, session, this.pid, signal);
-        }
+        const threads = frozen.map(({ task }) => ({ tid: task.tid, task }));
+        queueSignals(stub, this.pid, threads, interruptedSignals(this.pid, frozen));
         stub.remove(main);
         thaw(frozen.map(({ task }) => ({ task })));
       } else thaw(frozen);
@@ -268,6 +268,12 @@ export class Departure {
     });
     this.#deputy = deputy;
     const image = this.#image!;
+    // What waited here at the capture waits in the body now; the rest came since.
+    const taken = drainSignals(
+      stub,
+      frozen.map(({ task }) => task),
+    );
+    const since = newSignals(taken, image.signals.slice(interruptedSignals(this.pid, frozen).length));
     frozen.forEach(({ task }, index) => {
       {
         using session = stub.borrow(task);
@@ -287,7 +293,7 @@ export class Departure {
     this.#state = 'away';
     link.onFrame = (frame) => this.#onFrame(deputy, frame);
     link.onClose((error) => this.#onLinkLost(error));
-    for (const signal of image.signals) deputy.passOn(signal);
+    for (const signal of since) deputy.passOn(signal);
   }
 
   // ---- away ----
@@ -382,7 +388,6 @@ export class Departure {
       // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
       this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
-      this.#image!.signals = deputy.signalsAfter(0);
       resumeUntouched(deputy, this.#image!);
       setMemoryLimits(this.pid, this.#limits);
       return this.#close('home');
@@ -487,5 +492,7 @@ function assertAlive(frozen: readonly FrozenTask[]): void {
 
 /** The deputy's memory is as it was: put the threads back to where they were stopped. */
 function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
-  resumeAtHome(deputy.stub, deputy.takeApart(), image);
+  const tasks = deputy.takeApart();
+  image.signals.push(...deputy.signalsAfter(0));
+  resumeAtHome(deputy.stub, tasks, image);
 }

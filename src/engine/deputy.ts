@@ -8,20 +8,21 @@ import { readInto, writeFrom } from '../sys/remote_memory.ts';
 import { RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { EINTR, ERESTARTSYS, type Registers } from '../sys/x64/registers.ts';
+import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
 import { slotLayout, slotState } from '../sys/x64/stub_code.ts';
-import { decodeRequest, direction, filled, padded, validBytes, type WireRequest } from '../wire/call_messages.ts';
+import { decodeRequest, filled, padded, validBytes } from '../wire/call_messages.ts';
 import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
-import { signalImage } from './capture.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
 import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
+import { drainSignals, signalImage } from './pending_signals.ts';
 import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
+import { copyInPlace, placeBuffers } from './request_buffers.ts';
 import { layout, type Stub } from './stub.ts';
 
 const FUTEX_WAKE = 1;
@@ -148,9 +149,10 @@ export class Deputy {
       wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(large.address + offsets[i])));
       request = { id: frame.id, wire, offsets, large };
     } else {
-      const offsets = this.#placeBuffers(thread, wire, frame);
+      const offsets = placeBuffers(this.stub, thread.slot, wire, frame);
       wire.buffers.forEach((buffer, i) => {
-        if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, wire, buffer, offsets[i], 'there');
+        if (buffer.filled === filled.inPlace)
+          copyInPlace(this.stub, thread.slot, { wire, buffer, offset: offsets[i], way: 'there' });
         else args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]);
       });
       request = { id: frame.id, wire, offsets, large: undefined };
@@ -159,40 +161,6 @@ export class Deputy {
     thread.request = request;
     this.#waiting.push(thread);
     this.#post(thread, wire.nr, args, frame.id);
-  }
-
-  /** Copies incoming data to the slot's bounce memory. @returns the buffers' offsets there */
-  #placeBuffers(thread: DeputyThread, wire: WireRequest, frame: Frame): number[] {
-    const { memory } = this.stub;
-    const base = this.stub.bounceOffset(thread.slot);
-    let from = frame.offset + wire.data;
-    let to = 0;
-    return wire.buffers.map((buffer) => {
-      const at = to;
-      to += (buffer.length + 63) & ~63;
-      if (to > this.stub.bounceOffset(1) - this.stub.bounceOffset(0))
-        throw new RangeError('Cannot serve a request larger than bounce memory');
-      if (buffer.filled === filled.result && buffer.direction === direction.out) return at;
-      if (from + buffer.length > frame.offset + frame.length)
-        throw new RangeError('Cannot serve a request with too little data');
-      memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + at);
-      from += padded(buffer.length);
-      return at;
-    });
-  }
-
-  /** Copies between the slot's bounce memory and the deputy's own memory at the argument's address. */
-  #copyInPlace(
-    thread: DeputyThread,
-    wire: WireRequest,
-    buffer: WireRequest['buffers'][number],
-    offset: number,
-    way: 'there' | 'back',
-  ): void {
-    const local = this.stub.memory.address + this.stub.bounceOffset(thread.slot) + offset;
-    const address = Number(wire.args[buffer.argument]);
-    if (way === 'there') writeFrom(this.pid, address, buffer.length, local);
-    else readInto(this.pid, address, buffer.length, local);
   }
 
   /** A large transfer is announced: memory for it is mapped in the deputy for this one call. */
@@ -255,7 +223,8 @@ export class Deputy {
     request.wire.buffers.forEach((buffer, i) => {
       const bytes = validBytes(buffer, result);
       if (bytes === 0) return;
-      if (buffer.filled === filled.inPlace) this.#copyInPlace(thread, request.wire, buffer, request.offsets[i], 'back');
+      if (buffer.filled === filled.inPlace)
+        copyInPlace(this.stub, thread.slot, { wire: request.wire, buffer, offset: request.offsets[i], way: 'back' });
       const from = base + request.offsets[i];
       out.u8.set(this.stub.memory.u8.subarray(from, from + bytes), at);
       at += padded(bytes);
@@ -327,7 +296,8 @@ export class Deputy {
       if (!unfinished) return goOn(); // it has just finished: the loop stores the result
       this.#withdraw(thread, stop, { registers, result, goOn });
     } else if (state === slotState.requested || rip <= base + code.loopCall)
-      this.#withdraw(thread, stop, { registers, result: ERESTARTSYS, goOn });
+      // Not begun: the handler runs first, then the call is made; it does not end as interrupted.
+      this.#withdraw(thread, stop, { registers, result: ERESTARTNOINTR, goOn });
     else goOn();
   }
 
@@ -382,7 +352,7 @@ export class Deputy {
       stop.setRegisters(registers.repeatCall());
     }
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
-    this.passOn(signalImage(thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    this.passOn(signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
     stop.resume();
   }
 
@@ -494,6 +464,9 @@ export class Deputy {
       out.push(this.#stop(thread));
       this.#loop.forgetTask(thread.tid);
     }
-    return out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
+    out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
+    // They come after those that are still on their way to the body.
+    for (const signal of drainSignals(this.stub, out)) this.#passed.add(signal);
+    return out;
   }
 }

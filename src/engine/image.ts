@@ -72,6 +72,7 @@ export interface ProcessImage {
 export interface Preparation {
   pid: number;
   uid: number;
+  realUid: number;
   command: string;
   home: string;
   stubBase: number;

@@ -18,7 +18,7 @@ import type { StoppedTask } from '../sys/ptrace.ts';
 import { bodyFilter } from '../sys/seccomp_filter.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { CachedFile } from './file_cache.ts';
-import type { MappingImage, ProcessImage, SignalImage, ThreadImage } from './image.ts';
+import type { MappingImage, ProcessImage, ThreadImage } from './image.ts';
 import { specialNames } from './image.ts';
 import { writeCloneArguments } from './berth.ts';
 import { decodeRegisters } from './capture.ts';
@@ -330,17 +330,6 @@ export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage
   // sigaltstack fails with EPERM while the thread runs on it: it is the same stack then.
   if (results.slice(1).some((result) => result < 0))
     throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
-}
-
-/** Queues a signal with its exact siginfo: a task may send itself any si_code (rt_sigqueueinfo(2)). */
-export function queueSignal(stub: Stub, session: Injection, pid: number, signal: SignalImage): void {
-  Buffer.from(signal.info, 'base64').copy(stub.memory.buffer, layout.scratch);
-  const info = stub.scratchAddress(0);
-  session.run([
-    signal.tid
-      ? [nr.rt_tgsigqueueinfo, pid, signal.tid, signal.signal, info]
-      : [nr.rt_sigqueueinfo, pid, signal.signal, info],
-  ]);
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {

@@ -10,7 +10,7 @@ import { frameType } from '../wire/frames.ts';
 import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
-import { queueSignal, RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
+import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
 
 type Special = (body: BodyHost, thread: BodyThread, call: BodyCall) => void;
@@ -30,10 +30,8 @@ const specials: Readonly<Record<string, Special>> = {
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
-  rt_sigqueueinfo: (body, thread, call) =>
-    signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1, info: 2 }),
-  rt_tgsigqueueinfo: (body, thread, call) =>
-    signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2, info: 3 }),
+  rt_sigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
+  rt_tgsigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
   ppoll: (body, thread, call) => withMask(body, thread, call, { argument: 3, indirect: false }),
   pselect6: (body, thread, call) => withMask(body, thread, call, { argument: 5, indirect: true }),
   epoll_pwait: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
@@ -116,7 +114,6 @@ interface SignalArguments {
   process: number;
   thread: number;
   signal: number;
-  info?: number;
 }
 
 /** A wait with a signal mask: where the mask is what the thread has anyway, it is an ordinary wait. */
@@ -143,8 +140,9 @@ const SIGKILL = 9;
 const SIGSTOP = 19;
 
 /**
- * A signal to the process itself or one of its threads is queued here, where it acts: it must have acted when the call
- * returns. Signals to others, and those that nothing can catch, go home.
+ * A signal to the process itself or one of its threads is sent here, where it acts, by the program's own call: it must
+ * have acted when the call returns. (The ids are registers: nobody can change them under the check.) Signals to others,
+ * and those that nothing can catch, go home.
  */
 function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: SignalArguments): void {
   const number = (index: number): number => Number(BigInt.asIntN(32, call.args[index]));
@@ -154,26 +152,7 @@ function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: Sign
     (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
   if (!own || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
     return plainForward(body, thread, call);
-  const SI_USER = 0;
-  const SI_TKILL = -6;
-  const info = Buffer.alloc(128);
-  if (at.info === undefined) {
-    info.writeInt32LE(signal, 0);
-    info.writeInt32LE(at.thread < 0 ? SI_USER : SI_TKILL, 8);
-    info.writeInt32LE(body.pid, 16);
-    info.writeUInt32LE(body.uid, 20);
-  } else {
-    const bytes = peek(body.hostPid, Number(call.args[at.info]), 128);
-    if (bytes.length < 128) return plainForward(body, thread, call);
-    info.set(bytes);
-    info.writeInt32LE(signal, 0);
-  }
-  const image = { signal, info: info.toString('base64'), tid: at.thread < 0 ? 0 : number(at.thread) };
-  body.takeOver(thread, call, (session) => {
-    queueSignal(body.stub, session, body.pid, image);
-    return 0;
-  });
-  if (image.tid !== thread.tid) body.wakeFor(image);
+  body.letSignal(thread, call, { signal, tid: at.thread < 0 ? 0 : number(at.thread) });
 }
 
 /** Made at home as the table describes them. */

@@ -8,14 +8,8 @@ import { nr } from '../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { specialNames } from './image.ts';
-import {
-  finishMappings,
-  passDescriptors,
-  queueSignal,
-  registrationCalls,
-  setProcessState,
-  setThreadContext,
-} from './restore.ts';
+import { queueSignals } from './pending_signals.ts';
+import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
@@ -165,10 +159,12 @@ export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: P
   }
   // The threads' own masks first: then signals that were under way can be queued without acting on the way.
   for (const thread of image.threads) setThreadContext(byTid.get(thread.tid)!, thread);
-  {
-    using session = stub.borrow(main);
-    for (const signal of image.signals) queueSignal(stub, session, stub.pid, signal);
-  }
+  queueSignals(
+    stub,
+    stub.pid,
+    tasks.map((task) => ({ tid: task.tid, task })),
+    image.signals,
+  );
   // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
   const instruction = syscallInstruction(stub.pid);
   for (const task of tasks) {

@@ -66,6 +66,8 @@ function parseStatus(text: string): Map<string, string> {
 
 /** Blocked, ignored and caught signals of one thread, as bit masks (bit 0 = signal 1). */
 export interface SignalSets {
+  /** Waiting for the thread or for its process. */
+  pending: bigint;
   blocked: bigint;
   ignored: bigint;
   caught: bigint;
@@ -74,7 +76,12 @@ export interface SignalSets {
 export function signalSets(tid: number): SignalSets {
   const fields = status(tid);
   const mask = (name: string): bigint => BigInt('0x' + (fields.get(name) ?? '0'));
-  return { blocked: mask('SigBlk'), ignored: mask('SigIgn'), caught: mask('SigCgt') };
+  return {
+    pending: mask('SigPnd') | mask('ShdPnd'),
+    blocked: mask('SigBlk'),
+    ignored: mask('SigIgn'),
+    caught: mask('SigCgt'),
+  };
 }
 
 export function threadIds(pid: number): number[] {

@@ -92,18 +92,6 @@ const open: readonly OpenCase[] = [
   },
   {
     suite: 'programs',
-    name: 'signal-nested',
-    modes: ['moved'],
-    reason: 'handlers entered for the same signal while away are not all counted',
-  },
-  {
-    suite: 'programs',
-    name: 'signal-self',
-    modes: ['moved'],
-    reason: 'queued real-time signals may be lost in a move',
-  },
-  {
-    suite: 'programs',
     name: 'job-control',
     modes: ['remote', 'moved'],
     reason: 'a process that stops itself while it is being frozen is refused instead of moved',
@@ -125,12 +113,6 @@ const open: readonly OpenCase[] = [
     name: 'stop-while-waiting',
     modes: ['remote', 'moved'],
     reason: 'a process that is stopped while it is being frozen is refused instead of moved',
-  },
-  {
-    suite: 'programs',
-    name: 'thread-cancel',
-    modes: ['remote', 'moved'],
-    reason: 'a cancellation may be lost in a move',
   },
   {
     suite: 'programs',
@@ -157,22 +139,10 @@ const open: readonly OpenCase[] = [
     reason: "the program's own check of the elapsed time is too tight by rounding",
   },
   {
-    suite: 'programs',
-    name: 'thread-signal',
-    modes: ['remote', 'moved'],
-    reason: 'a signal to a thread that is in a forwarded call acts late',
-  },
-  {
     suite: 'workloads',
     name: 'sqlite-mem',
     modes: ['remote', 'moved'],
     reason: '11,000 forwarded calls a second: about 85 % of its CPU time is used away, 90 % wanted',
-  },
-  {
-    suite: 'programs',
-    name: 'signal-pending',
-    modes: ['remote', 'moved'],
-    reason: 'blocked real-time signals may change their order in a move',
   },
   {
     suite: 'programs',

@@ -1,0 +1,129 @@
+/**
+ * Signals that wait in a kernel's queues: looked at, taken out, and put into another kernel's queues in the same order.
+ * A process has one queue, and each of its threads has one; see signal(7), "Pending signals".
+ */
+import type { StoppedTask } from '../sys/ptrace.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import type { SignalImage } from './image.ts';
+import { layout, type Injection, type Stub } from './stub.ts';
+
+const SI_QUEUE = -1;
+const SI_TIMER = -2;
+const SI_TKILL = -6;
+/** Signals that an instruction raises by faulting: ILL, BUS, FPE, SEGV. */
+const faultSignals: ReadonlySet<number> = new Set([4, 7, 8, 11]);
+
+/** si_code, the third word of a siginfo. */
+function codeOf(info: Uint8Array): number {
+  return new DataView(info.buffer, info.byteOffset).getInt32(8, true);
+}
+
+/**
+ * A signal that the kernel raised for an instruction does not travel: the instruction is repeated and faults again,
+ * wherever it is then. (Pending, it would also come in the way of our own breakpoints: the kernel picks synchronous
+ * signals even while they are blocked, see dequeue_synchronous_signal in kernel/signal.c.)
+ */
+export function isFault(pending: { signal: number; info: Uint8Array }): boolean {
+  return faultSignals.has(pending.signal) && codeOf(pending.info) > 0;
+}
+
+/**
+ * A signal that was about to be delivered to a thread, and no longer says from which queue it came. tgkill(2) names a
+ * thread. With sigqueue(3) and timers both can be: a signal to the process goes to the main thread before all others
+ * (complete_signal in kernel/signal.c), so what another thread gets is its own.
+ */
+export function signalImage(pid: number, tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
+  const code = codeOf(pending.info);
+  const forThread = code === SI_TKILL || (tid !== pid && (code === SI_QUEUE || code === SI_TIMER));
+  return imageOf(pending.signal, pending.info, forThread ? tid : 0);
+}
+
+/** Whether a signal was surely sent to one thread, not just taken by it. */
+export function namesThread(signal: SignalImage): boolean {
+  return codeOf(Buffer.from(signal.info, 'base64')) === SI_TKILL;
+}
+
+function imageOf(signal: number, info: Uint8Array, tid: number): SignalImage {
+  return { signal, info: Buffer.from(info).toString('base64'), tid };
+}
+
+/** The signals in the queues of stopped tasks (all of one process), each queue in its order. */
+export function waitingSignals(tasks: readonly StoppedTask[]): SignalImage[] {
+  const images = (infos: readonly Uint8Array[], tid: number): SignalImage[] =>
+    infos
+      .map((info) => ({ info, signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true) }))
+      .filter((pending) => !isFault(pending))
+      .map(({ info, signal }) => imageOf(signal, info, tid));
+  return [
+    ...tasks.flatMap((task) => images(task.pendingSignals(false), task.tid)),
+    ...images(tasks[0]?.pendingSignals(true) ?? [], 0),
+  ];
+}
+
+/** Takes all signals out of the queues of stopped tasks, except SIGKILL and SIGSTOP, which nobody can take. */
+export function drainSignals(stub: Stub, tasks: readonly StoppedTask[]): SignalImage[] {
+  const out: SignalImage[] = [];
+  for (const task of tasks) {
+    const main = task === tasks[0];
+    const own = task.pendingSignals(false).length;
+    if (own === 0 && !(main && task.pendingSignals(true).length)) continue;
+    using session = stub.borrow(task);
+    // The thread's own queue comes first; what else the first thread finds is the process's.
+    let next = takeOne(stub, session);
+    for (let taken = 1; next; taken++) {
+      if (!isFault(next)) out.push(imageOf(next.signal, next.info, taken <= own ? task.tid : 0));
+      next = main || taken < own ? takeOne(stub, session) : undefined;
+    }
+  }
+  return out;
+}
+
+/** rt_sigtimedwait(2) of everything, without waiting. */
+function takeOne(stub: Stub, session: Injection): { signal: number; info: Uint8Array } | undefined {
+  const { memory } = stub;
+  memory.u8.fill(0, layout.scratch, layout.scratch + 160);
+  memory.u8.fill(0xff, layout.scratch, layout.scratch + 8);
+  const [signal] = session.run([
+    [nr.rt_sigtimedwait, stub.scratchAddress(0), stub.scratchAddress(32), stub.scratchAddress(16), 8],
+  ]);
+  return signal > 0 ? { signal, info: memory.u8.slice(layout.scratch + 32, layout.scratch + 160) } : undefined;
+}
+
+/** Queues a signal with its exact siginfo; only to itself a task may send any si_code (rt_sigqueueinfo(2)). */
+export function queueSignal(stub: Stub, session: Injection, pid: number, signal: SignalImage): void {
+  Buffer.from(signal.info, 'base64').copy(stub.memory.buffer, layout.scratch);
+  const info = stub.scratchAddress(0);
+  session.run([
+    signal.tid
+      ? [nr.rt_tgsigqueueinfo, pid, signal.tid, signal.signal, info]
+      : [nr.rt_sigqueueinfo, pid, signal.signal, info],
+  ]);
+}
+
+/**
+ * Queues signals in stopped tasks: each thread queues its own, the main thread (the first) those of the process.
+ * `tids` are the tasks' ids as the process itself knows them.
+ */
+export function queueSignals(
+  stub: Stub,
+  pid: number,
+  threads: readonly { tid: number; task: StoppedTask }[],
+  signals: readonly SignalImage[],
+): void {
+  threads.forEach(({ tid, task }, index) => {
+    const own = signals.filter((signal) => signal.tid === tid || (index === 0 && signal.tid === 0));
+    if (own.length === 0) return;
+    using session = stub.borrow(task);
+    for (const signal of own) queueSignal(stub, session, pid, signal);
+  });
+}
+
+/** What was taken beyond what was carried: in each queue the first ones of a number are those carried. */
+export function newSignals(taken: readonly SignalImage[], carried: readonly SignalImage[]): SignalImage[] {
+  const left = [...carried];
+  return taken.filter((signal) => {
+    const known = left.findIndex((one) => one.signal === signal.signal && one.tid === signal.tid);
+    if (known >= 0) left.splice(known, 1);
+    return known < 0;
+  });
+}
