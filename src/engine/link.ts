@@ -1,41 +1,14 @@
 /**
- * A guest link: one TCP connection between two engines for one guest. Frames have a 16-byte header: u32 payload length,
- * u16 type, u16 zero, u64 id; little-endian. Sending never blocks: what the socket does not take is queued, and bulk
- * senders wait for `drained`.
+ * A guest link: the channel of one process on the connection between its home and its hosting node. The first process
+ * has channel 0; its children that are born away have others (docs/internals/families.md).
  */
-import {
-  close,
-  connectTcp,
-  EPOLLIN,
-  EPOLLOUT,
-  EPOLLRDHUP,
-  receive,
-  send,
-  socketError,
-  EAGAIN,
-} from '../sys/descriptors.ts';
-import { errnoName } from '../sys/errors.ts';
-import { Memory } from '../sys/memory.ts';
-import { HandshakeError, type Handshake } from '../wire/handshake.ts';
-import { frameHeader, maximumFrame, maximumQueued } from '../wire/frames.ts';
+import type { Memory } from '../sys/memory.ts';
+import type { Handshake } from '../wire/handshake.ts';
+import { frameHeader, frameType, maximumFrame } from '../wire/frames.ts';
+import { Connection, LinkClosed, type Channel, type Frame } from './connection.ts';
 import type { Loop } from './loop.ts';
 
-/** The connection is gone, or the peer broke the protocol. */
-export class LinkClosed extends Error {
-  constructor(peer: string, reason: string) {
-    super(`The link to ${peer} is closed: ${reason}`);
-    this.name = 'LinkClosed';
-  }
-}
-
-/** A received frame; `memory` holds the payload at `offset` until the handler returns. */
-export interface Frame {
-  type: number;
-  id: number;
-  memory: Memory;
-  offset: number;
-  length: number;
-}
+export { LinkClosed, type Frame } from './connection.ts';
 
 export type FrameHandler = (frame: Frame) => void;
 
@@ -49,29 +22,22 @@ export function frameNumber(frame: Frame, at: number): number {
   return Number(frame.memory.view.getBigUint64(frame.offset + at, true));
 }
 
-export class GuestLink {
-  readonly peer: string;
-  /** Outgoing frame under construction: payload starts at `frameHeader`. */
-  readonly out = Memory.anonymous(maximumFrame + frameHeader);
-  readonly #in = Memory.anonymous(2 * (maximumFrame + frameHeader));
-  readonly #loop: Loop;
-  readonly #fd: number;
-  #inStart = 0;
-  #inEnd = 0;
-  #queue: Buffer[] = [];
-  #queued = 0;
-  #drainWaiters: (() => void)[] = [];
+export class GuestLink implements Channel {
+  readonly #connection: Connection;
+  readonly #number: number;
   #handler: FrameHandler | undefined;
   #closeHandlers: ((error: Error) => void)[] = [];
   #closed: Error | undefined;
-  #handshake: { machine: Handshake; done: () => void; failed: (error: Error) => void } | undefined;
-  bytesSent = 0;
 
-  constructor(loop: Loop, fd: number, peer: string) {
-    this.#loop = loop;
-    this.#fd = fd;
-    this.peer = peer;
-    loop.watch(fd, EPOLLIN | EPOLLRDHUP, (events) => this.#onEvents(events));
+  private constructor(connection: Connection, number: number) {
+    this.#connection = connection;
+    this.#number = number;
+    connection.open(number, this);
+  }
+
+  /** The link of the first process, over a connection that was accepted. */
+  static over(loop: Loop, fd: number, peer: string): GuestLink {
+    return new GuestLink(new Connection(loop, fd, peer), 0);
   }
 
   /** Connects to a peer's engine. @throws LinkClosed */
@@ -80,38 +46,32 @@ export class GuestLink {
     peer: { name: string; address: string; guestPort: number },
     milliseconds: number,
   ): Promise<GuestLink> {
-    const where = `${peer.name} (${peer.address} port ${peer.guestPort})`;
-    const fd = connectTcp(peer.address, peer.guestPort);
-    if (fd < 0) throw new LinkClosed(where, errnoName(-fd));
-    try {
-      await loop.within<void>(milliseconds, `reach ${where}`, (resolve) => loop.watch(fd, EPOLLOUT, () => resolve()));
-    } catch (error) {
-      close(fd);
-      throw error;
-    } finally {
-      loop.unwatch(fd);
-    }
-    const error = socketError(fd);
-    if (error < 0) {
-      close(fd);
-      throw new LinkClosed(where, errnoName(-error));
-    }
-    return new GuestLink(loop, fd, where);
+    return new GuestLink(await Connection.connect(loop, peer, milliseconds), 0);
+  }
+
+  /** A link for another process of the family, over the same connection; both ends give it the same number. */
+  branch(number: number): GuestLink {
+    if (this.#closed) throw this.#closed;
+    return new GuestLink(this.#connection, number);
+  }
+
+  get peer(): string {
+    return this.#connection.peer;
+  }
+
+  /** Outgoing frame under construction: payload starts at `frameHeader`. All links of the connection share it. */
+  get out(): Memory {
+    return this.#connection.out;
   }
 
   /** Proves both sides' knowledge of the cluster's key. No frame is looked at before. @throws HandshakeError, LinkClosed */
   authenticate(machine: Handshake, milliseconds: number): Promise<void> {
-    const first = machine.start();
-    if (first.length) this.#sendRaw(first);
-    return this.#loop.within<void>(milliseconds, `authenticate the link to ${this.peer}`, (resolve, reject) => {
-      if (this.#closed) return reject(this.#closed);
-      this.#handshake = { machine, done: resolve, failed: reject };
-    });
+    return this.#connection.authenticate(machine, milliseconds);
   }
 
   set onFrame(handler: FrameHandler) {
     this.#handler = handler;
-    if (this.#inEnd > this.#inStart) this.#loop.after(0, () => this.#parse());
+    this.#connection.resume();
   }
 
   onClose(handler: (error: Error) => void): void {
@@ -129,7 +89,7 @@ export class GuestLink {
     milliseconds: number,
     other?: FrameHandler,
   ): Promise<{ type: number; text: string }> {
-    return this.#loop.within(milliseconds, `get an answer from ${this.peer}`, (resolve, reject) => {
+    return this.#connection.loop.within(milliseconds, `get an answer from ${this.peer}`, (resolve, reject) => {
       this.onClose(reject);
       this.onFrame = (frame) => {
         if (types.includes(frame.type)) {
@@ -154,147 +114,42 @@ export class GuestLink {
 
   /** Sends the frame whose payload has been written to `out`. */
   sendFrame(type: number, length: number, id = 0): void {
-    if (this.#closed) return;
-    const { out } = this;
-    out.u32[0] = length;
-    out.u32[1] = type;
-    out.write64(8, id);
-    this.#sendMemory(length + frameHeader);
-  }
-
-  #sendMemory(length: number): void {
-    if (this.#closed) return;
-    let done = 0;
-    if (this.#queued === 0) {
-      while (done < length) {
-        const n = send(this.#fd, this.out.address + done, length - done);
-        if (n === EAGAIN) break;
-        if (n <= 0) return this.close(new LinkClosed(this.peer, errnoName(-n)));
-        done += n;
-      }
-    }
-    this.bytesSent += length;
-    if (done < length) this.#enqueue(Buffer.from(this.out.u8.slice(done, length)));
-  }
-
-  #sendRaw(bytes: Uint8Array): void {
-    this.out.u8.set(bytes, 0);
-    this.#sendMemory(bytes.length);
-  }
-
-  #enqueue(bytes: Buffer): void {
-    this.#queue.push(bytes);
-    this.#queued += bytes.length;
-    if (this.#queued > maximumQueued) return this.close(new LinkClosed(this.peer, 'it does not take what is sent'));
-    if (this.#queue.length === 1) this.#loop.change(this.#fd, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+    if (!this.#closed) this.#connection.sendFrame(this.#number, type, length, id);
   }
 
   /** Resolves when nothing is queued. @throws LinkClosed */
   async drained(): Promise<void> {
     if (this.#closed) throw this.#closed;
-    if (this.#queued === 0) return;
-    await this.#loop.within<void>(30_000, `send to ${this.peer}`, (resolve, reject) => {
-      this.#drainWaiters.push(resolve);
-      this.onClose(reject);
-    });
+    await this.#connection.drained();
   }
 
-  #onEvents(events: number): void {
-    if (events & EPOLLOUT) this.#flush();
-    if (events & ~EPOLLOUT) this.#receive();
+  // ---- for the connection ----
+
+  get listening(): boolean {
+    return this.#handler !== undefined;
   }
 
-  #flush(): void {
-    while (this.#queue.length) {
-      const bytes = this.#queue[0];
-      this.out.u8.set(bytes.subarray(0, this.out.size), 0);
-      const n = send(this.#fd, this.out.address, Math.min(bytes.length, this.out.size));
-      if (n === EAGAIN) return;
-      if (n <= 0) return this.close(new LinkClosed(this.peer, errnoName(-n)));
-      this.#queued -= n;
-      if (n === bytes.length) this.#queue.shift();
-      else this.#queue[0] = bytes.subarray(n);
-    }
-    if (this.#closed) return;
-    this.#loop.change(this.#fd, EPOLLIN | EPOLLRDHUP);
-    for (const waiter of this.#drainWaiters.splice(0)) waiter();
-  }
-
-  #receive(): void {
-    // A few reads per turn, so that one fast link does not starve the others.
-    for (let round = 0; round < 4 && !this.#closed; round++) {
-      const room = this.#in.size - this.#inEnd;
-      const n = receive(this.#fd, this.#in.address + this.#inEnd, room);
-      if (n === EAGAIN) return;
-      if (n <= 0) return this.close(new LinkClosed(this.peer, n === 0 ? 'the other side closed it' : errnoName(-n)));
-      this.#inEnd += n;
-      this.#parse();
-      if (n < room) return;
-    }
-  }
-
-  #parse(): void {
-    if (this.#handshake) this.#continueHandshake();
-    while (!this.#closed && !this.#handshake && this.#handler && this.#inEnd - this.#inStart >= frameHeader) {
-      const at = this.#inStart;
-      const view = this.#in.view;
-      const length = view.getUint32(at, true);
-      if (length > maximumFrame)
-        return this.close(new LinkClosed(this.peer, `a frame announces ${length} bytes; ${maximumFrame} are allowed`));
-      if (this.#inEnd - at < frameHeader + length) break;
-      this.#inStart += frameHeader + length;
-      const id = view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * 4294967296;
-      const frame = { type: view.getUint16(at + 4, true), id, memory: this.#in, offset: at + frameHeader, length };
-      try {
-        this.#handler(frame);
-      } catch (error) {
-        return this.close(error instanceof Error ? error : new Error(String(error)));
-      }
-    }
-    this.#compact();
-  }
-
-  #compact(): void {
-    if (this.#inStart === this.#inEnd) this.#inStart = this.#inEnd = 0;
-    else if (this.#inStart > this.#in.size / 2) {
-      this.#in.u8.copyWithin(0, this.#inStart, this.#inEnd);
-      this.#inEnd -= this.#inStart;
-      this.#inStart = 0;
-    }
-  }
-
-  #continueHandshake(): void {
-    const { machine, done, failed } = this.#handshake!;
+  take(frame: Frame): void {
+    if (frame.type === frameType.channelClosed)
+      return this.close(new LinkClosed(this.peer, 'the other side closed it'));
     try {
-      const { send: answer, done: finished, rest } = machine.feed(this.#in.u8.slice(this.#inStart, this.#inEnd));
-      this.#inStart = 0;
-      this.#inEnd = rest.length;
-      this.#in.u8.set(rest, 0);
-      if (answer.length) this.#sendRaw(answer);
-      if (!finished) return;
-      this.#handshake = undefined;
-      done();
+      this.#handler?.(frame);
     } catch (error) {
-      this.#handshake = undefined;
-      const refusal = error instanceof HandshakeError ? error.reply : undefined;
-      if (refusal?.length) this.#sendRaw(refusal);
-      failed(error instanceof Error ? error : new Error(String(error)));
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  close(error: Error = new LinkClosed(this.peer, 'closed here')): void {
+  lost(error: Error): void {
     if (this.#closed) return;
     this.#closed = error;
-    this.#loop.unwatch(this.#fd);
-    close(this.#fd);
-    this.#queue = [];
-    this.#handshake?.failed(error);
     for (const handler of this.#closeHandlers.splice(0)) handler(error);
-    // The buffers may be in use further up the call chain: give them back when it has unwound.
-    this.#loop.after(10, () => {
-      this.out.free();
-      this.#in.free();
-    });
+  }
+
+  /** Ends this process's use of the connection; with the last one it is closed. */
+  close(error: Error = new LinkClosed(this.peer, 'closed here')): void {
+    if (this.#closed) return;
+    if (this.#connection.leave(this.#number, error))
+      this.#connection.sendFrame(this.#number, frameType.channelClosed, 0, 0);
+    this.lost(error);
   }
 }

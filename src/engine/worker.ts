@@ -172,7 +172,7 @@ class EngineWorker {
     const fd = acceptTcp(this.#settings.listener);
     if (fd < 0) return;
     const from = peerAddress(fd);
-    const link = new GuestLink(this.#loop, fd, from);
+    const link = GuestLink.over(this.#loop, fd, from);
     // A peer needs a millisecond for its handshake: who is longest in it is a stranger.
     const [oldest] = this.#unproven;
     if (this.#unproven.size >= maximumUnproven) oldest?.close(new LinkClosed(oldest.peer, 'too many strangers'));

@@ -1,12 +1,12 @@
 /** Frames of a guest link (docs/internals/slots.md): header, types and limits. */
 
-/** u32 payload length, u16 type, u16 zero, u64 id. */
-export const frameHeader = 16;
+/** u32 payload length, u16 type, u16 zero, u64 id, u32 channel, u32 zero. */
+export const frameHeader = 24;
 /** Largest payload. Larger frames save headers, smaller ones let other guests' calls through sooner. */
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */
@@ -60,4 +60,6 @@ export const frameType = {
   threadEnded: 27,
   /** home → hosting: what do your clocks say? Answered by the same type. */
   clock: 28,
+  /** both ways: nothing more comes on this channel. */
+  channelClosed: 29,
 } as const;
