@@ -246,7 +246,7 @@ export class Guest {
     {
       using session = stub.borrow(main);
       finishMappings(session, image);
-      listener = installFilter(stub, session);
+      listener = installFilter(stub, session, BigInt('0x' + image.heldSignals));
       for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
       setMemoryLimits(stub.pid, image.limits, layout.size);
     }

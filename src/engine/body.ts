@@ -58,6 +58,7 @@ export class Body implements BodyHost {
   readonly threadCpuBase: ReadonlyMap<number, number>;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
+  readonly heldSignals: bigint;
   readonly #events: BodyEvents;
   readonly #listener: Listener;
   #nextId = 1;
@@ -80,6 +81,7 @@ export class Body implements BodyHost {
     this.#listener = new Listener(options.listener);
     this.#events = options.events;
     this.limits = options.image.limits;
+    this.heldSignals = BigInt('0x' + options.image.heldSignals);
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
   }

@@ -23,6 +23,8 @@ export interface BodyHost {
   readonly link: GuestLink;
   readonly threads: readonly BodyThread[];
   readonly limits: [string, string][];
+  /** Mask of the signals that wait at home. */
+  readonly heldSignals: bigint;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
@@ -38,3 +40,6 @@ export interface BodyHost {
   letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void;
   write(address: number, bytes: Uint8Array): boolean;
 }
+
+/** A call that the body's engine treats in a way of its own. */
+export type SpecialCall = (body: BodyHost, thread: BodyThread, call: BodyCall) => void;

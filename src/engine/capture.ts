@@ -10,6 +10,7 @@ import {
   mappingFlags,
   mappings,
   resourceLimits,
+  signalfdMask,
   statFields,
   status,
   type Mapping,
@@ -308,6 +309,7 @@ export function captureImage(
   waitedTime: WaitedTime = () => undefined,
 ): ProcessImage {
   const { pid } = stub;
+  const held = threadsBlock(frozen) & signalfdMask(pid);
   const { threads, actions, brk } = captureThreads(stub, frozen, waitedTime);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
@@ -322,8 +324,20 @@ export function captureImage(
     threads,
     cpuTime: cpuTimeOfProcess(pid),
     limits: resourceLimits(pid),
-    signals: [...interruptedSignals(pid, frozen), ...waitingSignals(frozen.map(({ task }) => task))],
+    heldSignals: held.toString(16),
+    signals: [
+      ...interruptedSignals(pid, frozen),
+      ...waitingSignals(
+        frozen.map(({ task }) => task),
+        held,
+      ),
+    ],
   };
+}
+
+/** What all threads block. */
+function threadsBlock(frozen: readonly FrozenTask[]): bigint {
+  return frozen.reduce((mask, { task }) => mask & task.signalMask(), (1n << 64n) - 1n);
 }
 
 /** Signals that were about to be delivered when the threads stopped. */

@@ -4,7 +4,7 @@
  */
 import { kernel } from '../sys/kernel.ts';
 import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
-import { reap, type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { Handshake } from '../wire/handshake.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
@@ -24,9 +24,9 @@ import { measureClockOffsets } from './clock_exchange.ts';
 import { Deputy } from './deputy.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress, ReturnResult } from './departure_types.ts';
 import { FileSupply } from './file_supply.ts';
-import { freezeProcess, thaw, type FrozenTask } from './freeze.ts';
+import { assertAlive, freezeProcess, thaw, type FrozenTask } from './freeze.ts';
 import { specialNames, type Preparation, type ProcessImage } from './image.ts';
-import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
+import { frameJson, GuestLink, type Frame } from './link.ts';
 import type { Loop } from './loop.ts';
 import { sendPages, writePages } from './page_stream.ts';
 import { drainSignals, newSignals, queueSignals } from './pending_signals.ts';
@@ -259,19 +259,22 @@ export class Departure {
 
   #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): void {
     const { loop } = this.#context;
+    const image = this.#image!;
+    const held = BigInt('0x' + image.heldSignals);
     const deputy = new Deputy({
       pid: this.pid,
       stub,
       link,
       loop,
+      held,
       events: { ended: (status) => this.#onEnded(status) },
     });
     this.#deputy = deputy;
-    const image = this.#image!;
     // What waited here at the capture waits in the body now; the rest came since.
     const taken = drainSignals(
       stub,
       frozen.map(({ task }) => task),
+      held,
     );
     const since = newSignals(taken, image.signals.slice(interruptedSignals(this.pid, frozen).length));
     frozen.forEach(({ task }, index) => {
@@ -480,14 +483,6 @@ function freeStubBase(pid: number): number {
     if (!maps.some((m) => m.start < base + layout.size && m.end > base)) return base;
   }
   throw new StaysHome(pid, 'no free address below 1 GB');
-}
-
-/** A frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */
-function assertAlive(frozen: readonly FrozenTask[]): void {
-  for (const { task } of frozen) {
-    const status = reap(task.tid);
-    if (status) throw new LinkClosed('the process', `it ended (${JSON.stringify(status)})`);
-  }
 }
 
 /** The deputy's memory is as it was: put the threads back to where they were stopped. */

@@ -44,6 +44,8 @@ export class Deputy {
   readonly pid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
+  /** Mask of the signals that wait here, for the program's signalfds. */
+  readonly #held: bigint;
   readonly #loop: Loop;
   readonly #events: DeputyEvents;
   readonly #threads = new Map<number, DeputyThread>();
@@ -55,11 +57,12 @@ export class Deputy {
   /** Set while the deputy is being taken apart: its stops belong to somebody else. */
   parked = true;
 
-  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; events: DeputyEvents }) {
+  constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; held: bigint; events: DeputyEvents }) {
     this.pid = options.pid;
     this.stub = options.stub;
     this.link = options.link;
     this.#loop = options.loop;
+    this.#held = options.held;
     this.#events = options.events;
   }
 
@@ -76,7 +79,7 @@ export class Deputy {
     this.stub.memory.u8.fill(0, at, at + slotLayout.size);
     this.stub.memory.write64(at + slotLayout.doorbell, this.stub.base + layout.doorbell);
     this.#enterLoop(task, thread);
-    task.setSignalMask(0n);
+    task.setSignalMask(this.#held);
     this.#loop.onTask(task.tid, (status) => this.#onTask(thread, status));
     task.resume();
   }
@@ -466,7 +469,7 @@ export class Deputy {
     }
     out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
     // They come after those that are still on their way to the body.
-    for (const signal of drainSignals(this.stub, out)) this.#passed.add(signal);
+    for (const signal of drainSignals(this.stub, out, this.#held)) this.#passed.add(signal);
     return out;
   }
 }

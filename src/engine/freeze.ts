@@ -177,3 +177,11 @@ function stepOut(entry: FrozenTask, inside: () => boolean): void {
 export function thaw(threads: readonly FrozenTask[]): void {
   for (const { task, pendingSignal } of threads) task.detach(pendingSignal?.signal ?? 0);
 }
+
+/** @throws TaskEnded: a frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */
+export function assertAlive(frozen: readonly FrozenTask[]): void {
+  for (const { task } of frozen) {
+    const status = reap(task.tid);
+    if (status) throw new TaskEnded(task.tid, status);
+  }
+}

@@ -64,6 +64,8 @@ export interface ProcessImage {
   threads: ThreadImage[];
   cpuTime: number;
   limits: [string, string][];
+  /** Mask of the signals that wait at home, where signalfds read them; hexadecimal. */
+  heldSignals: string;
   /** Signals that were about to be delivered when the threads stopped. */
   signals: SignalImage[];
 }

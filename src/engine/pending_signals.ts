@@ -43,16 +43,21 @@ export function namesThread(signal: SignalImage): boolean {
   return codeOf(Buffer.from(signal.info, 'base64')) === SI_TKILL;
 }
 
+/** The place of a signal in a mask. */
+export function bitOf(signal: number): bigint {
+  return 1n << BigInt(signal - 1);
+}
+
 function imageOf(signal: number, info: Uint8Array, tid: number): SignalImage {
   return { signal, info: Buffer.from(info).toString('base64'), tid };
 }
 
-/** The signals in the queues of stopped tasks (all of one process), each queue in its order. */
-export function waitingSignals(tasks: readonly StoppedTask[]): SignalImage[] {
+/** The signals in the queues of stopped tasks (all of one process), each queue in its order, without the `held` ones. */
+export function waitingSignals(tasks: readonly StoppedTask[], held: bigint): SignalImage[] {
   const images = (infos: readonly Uint8Array[], tid: number): SignalImage[] =>
     infos
       .map((info) => ({ info, signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true) }))
-      .filter((pending) => !isFault(pending))
+      .filter((pending) => !isFault(pending) && (held & bitOf(pending.signal)) === 0n)
       .map(({ info, signal }) => imageOf(signal, info, tid));
   return [
     ...tasks.flatMap((task) => images(task.pendingSignals(false), task.tid)),
@@ -60,8 +65,8 @@ export function waitingSignals(tasks: readonly StoppedTask[]): SignalImage[] {
   ];
 }
 
-/** Takes all signals out of the queues of stopped tasks, except SIGKILL and SIGSTOP, which nobody can take. */
-export function drainSignals(stub: Stub, tasks: readonly StoppedTask[]): SignalImage[] {
+/** Takes the signals out of the queues of stopped tasks, except `held` ones, and SIGKILL and SIGSTOP, which nobody can take. */
+export function drainSignals(stub: Stub, tasks: readonly StoppedTask[], held: bigint): SignalImage[] {
   const out: SignalImage[] = [];
   for (const task of tasks) {
     const main = task === tasks[0];
@@ -69,20 +74,20 @@ export function drainSignals(stub: Stub, tasks: readonly StoppedTask[]): SignalI
     if (own === 0 && !(main && task.pendingSignals(true).length)) continue;
     using session = stub.borrow(task);
     // The thread's own queue comes first; what else the first thread finds is the process's.
-    let next = takeOne(stub, session);
+    let next = takeOne(stub, session, ~held);
     for (let taken = 1; next; taken++) {
       if (!isFault(next)) out.push(imageOf(next.signal, next.info, taken <= own ? task.tid : 0));
-      next = main || taken < own ? takeOne(stub, session) : undefined;
+      next = main || taken < own ? takeOne(stub, session, ~held) : undefined;
     }
   }
   return out;
 }
 
-/** rt_sigtimedwait(2) of everything, without waiting. */
-function takeOne(stub: Stub, session: Injection): { signal: number; info: Uint8Array } | undefined {
+/** rt_sigtimedwait(2) without waiting. */
+function takeOne(stub: Stub, session: Injection, mask: bigint): { signal: number; info: Uint8Array } | undefined {
   const { memory } = stub;
   memory.u8.fill(0, layout.scratch, layout.scratch + 160);
-  memory.u8.fill(0xff, layout.scratch, layout.scratch + 8);
+  memory.u64[layout.scratch / 8] = BigInt.asUintN(64, mask);
   const [signal] = session.run([
     [nr.rt_sigtimedwait, stub.scratchAddress(0), stub.scratchAddress(32), stub.scratchAddress(16), 8],
   ]);

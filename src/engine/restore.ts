@@ -266,8 +266,8 @@ const WAIT_KILLABLE_RECV = 32;
 const SYNC_WAKE_UP = 0x40082104;
 
 /** Installs the filter; threads made later inherit it. @returns the engine's listener descriptor */
-export function installFilter(stub: Stub, session: Injection): number {
-  const filter = bodyFilter({ stubBase: stub.base, stubLength, arch: 'x64' });
+export function installFilter(stub: Stub, session: Injection, heldSignals: bigint): number {
+  const filter = bodyFilter({ stubBase: stub.base, stubLength, arch: 'x64', heldSignals: heldSignals !== 0n });
   const { memory } = stub;
   memory.u8.fill(0, layout.scratch, layout.scratch + 16);
   memory.view.setUint16(layout.scratch, filter.length / 8, true);

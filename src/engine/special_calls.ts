@@ -7,26 +7,27 @@ import { nr } from '../sys/x64/numbers.ts';
 import { filled } from '../wire/call_messages.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
-import type { BodyHost } from './body_host.ts';
+import type { BodyHost, SpecialCall } from './body_host.ts';
+import { heldSignalCalls } from './held_signals.ts';
+import { bitOf } from './pending_signals.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
-
-type Special = (body: BodyHost, thread: BodyThread, call: BodyCall) => void;
 
 const SIGTRAP = 5;
 const POLL = 7;
 /** Signals whose action the home kernel acts on by itself (children, job control). */
 const mirroredActions: ReadonlySet<number> = new Set([17, 21, 22]);
 
-const specials: Readonly<Record<string, Special>> = {
+const specials: Readonly<Record<string, SpecialCall>> = {
   exit: (body, thread, call) => {
     // The kernel here clears the thread's id word and wakes who joins it; then the deputy's thread ends too.
     body.letThrough(thread, call);
     body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0] & 0xffn) });
   },
   exit_group: plainForward,
+  ...heldSignalCalls,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
@@ -150,7 +151,8 @@ function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: Sign
   const own =
     (at.process < 0 || number(at.process) === body.pid) &&
     (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
-  if (!own || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
+  const held = signal > 0 && (body.heldSignals & bitOf(signal)) !== 0n;
+  if (!own || held || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
     return plainForward(body, thread, call);
   body.letSignal(thread, call, { signal, tid: at.thread < 0 ? 0 : number(at.thread) });
 }

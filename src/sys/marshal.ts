@@ -102,7 +102,7 @@ function planByClass(call: Call): Plan {
     case 'special':
       return special(call);
     case 'local':
-      return comeHome(`${description.name}, which should not have trapped`);
+      return description.heldSignals ? special(call) : comeHome(`${description.name}, which should not have trapped`);
     case 'come-home':
       return comeHome(description.name);
   }

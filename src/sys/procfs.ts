@@ -117,6 +117,17 @@ export function descriptorTargets(pid: number): Map<number, string> {
   return out;
 }
 
+/** The signals that a process reads from its signalfds, as a mask (proc(5), /proc/PID/fdinfo). */
+export function signalfdMask(pid: number): bigint {
+  let mask = 0n;
+  for (const [fd, target] of descriptorTargets(pid)) {
+    if (target !== 'anon_inode:[signalfd]') continue;
+    const text = fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
+    mask |= BigInt('0x' + (/^sigmask:\s*([0-9a-f]+)/m.exec(text)?.[1] ?? '0'));
+  }
+  return mask;
+}
+
 /** The 16 resource limits, soft and hard, in the order of their numbers; 2^64-1 is "unlimited". */
 export function resourceLimits(pid: number): [string, string][] {
   const order = [

@@ -19,6 +19,8 @@ export interface BodyFilterOptions {
   /** Bytes of it; it must not cross a multiple of 4 GB. The kernel reports the address after the system-call instruction. */
   readonly stubLength: number;
   readonly arch: Architecture;
+  /** Signals are kept at home: what has to do with waiting signals is not local. */
+  readonly heldSignals?: boolean;
 }
 
 /** SECCOMP_RET_ALLOW and SECCOMP_RET_USER_NOTIF of linux/seccomp.h. */
@@ -36,7 +38,11 @@ const data = {
 
 /** The program as an array of `struct sock_filter`. */
 export function bodyFilter(options: BodyFilterOptions): Uint8Array {
-  return assembleBpf(filterProgram(options, descriptionsOf(options.arch)));
+  return assembleBpf(filterProgram(options, trapped(descriptionsOf(options.arch), options.heldSignals === true)));
+}
+
+function trapped(table: readonly SyscallDescription[], held: boolean): readonly SyscallDescription[] {
+  return table.map((call) => (held && call.heldSignals ? { ...call, class: 'special' } : call));
 }
 
 /** The same before assembly, for any table. */

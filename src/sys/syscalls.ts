@@ -71,6 +71,8 @@ export interface SyscallDescription {
   readonly interrupted?: 'eintr';
   /** Moves data of any size, which the engine streams. */
   readonly bulk?: true;
+  /** Local, but not in a process whose signals are partly kept at home (see docs/internals/signals.md, "signalfd"). */
+  readonly heldSignals?: true;
   readonly note?: string;
 }
 
@@ -119,6 +121,7 @@ const fdSet: ArgumentKind = { kind: 'inout', length: { fdSetOf: 0 } };
 
 const local = (...kinds: ArgumentKind[]): Row => ({ class: 'local', arguments: kinds });
 const forward = (...kinds: ArgumentKind[]): Row => ({ class: 'forward', arguments: kinds });
+const ofHeldSignals = (row: Row): Row => ({ ...row, heldSignals: true });
 const special = (...kinds: ArgumentKind[]): Row => ({ class: 'special', arguments: kinds });
 const home = (...kinds: ArgumentKind[]): Row => ({ class: 'come-home', arguments: kinds });
 
@@ -337,8 +340,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   epoll_wait_old: obsolete(),
   eventfd: forward(value),
   eventfd2: forward(value, value),
-  signalfd: noted(home(fd, address, value), 'it reads signals pending at home, where none are kept'),
-  signalfd4: noted(home(fd, address, value, value), 'it reads signals pending at home, where none are kept'),
+  signalfd: noted(home(fd, address, value), 'from now on the signals that it reads must be kept at home'),
+  signalfd4: noted(home(fd, address, value, value), 'from now on the signals that it reads must be kept at home'),
   inotify_init: forward(),
   inotify_init1: forward(value),
   inotify_add_watch: forward(fd, path, value),
@@ -444,10 +447,10 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   prlimit64: special(value, value, input(bytes(sizes.rlimit)), output(bytes(sizes.rlimit))),
 
   // Signals
-  rt_sigprocmask: local(value, address, address, value),
-  rt_sigpending: local(address, value),
-  rt_sigsuspend: local(address, value),
-  rt_sigtimedwait: eintr(local(address, address, address, value)),
+  rt_sigprocmask: ofHeldSignals(local(value, address, address, value)),
+  rt_sigpending: ofHeldSignals(local(address, value)),
+  rt_sigsuspend: ofHeldSignals(local(address, value)),
+  rt_sigtimedwait: ofHeldSignals(eintr(local(address, address, address, value))),
   rt_sigreturn: local(),
   sigaltstack: local(address, address),
   pause: local(),

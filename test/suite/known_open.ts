@@ -86,12 +86,6 @@ const open: readonly OpenCase[] = [
   },
   {
     suite: 'programs',
-    name: 'signal-fd',
-    modes: ['remote', 'moved'],
-    reason: 'a signalfd at home does not see signals that wait in the body',
-  },
-  {
-    suite: 'programs',
     name: 'job-control',
     modes: ['remote', 'moved'],
     reason: 'a process that stops itself while it is being frozen is refused instead of moved',
