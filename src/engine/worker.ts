@@ -7,7 +7,9 @@ import { SystemCallError } from '../sys/errors.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Guest, type HostContext } from './arrival.ts';
 import { StaysHome } from './capture.ts';
-import { Departure, type HomeContext } from './departure.ts';
+import type { Absence } from './absence.ts';
+import { type HomeContext, type Traveller } from './absence.ts';
+import { Departure } from './departure.ts';
 import type { Peer } from './departure_types.ts';
 import { Doorbells } from './doorbells.ts';
 import { FileCache } from './file_cache.ts';
@@ -23,7 +25,8 @@ const maximumUnproven = 64;
 class EngineWorker {
   readonly #settings: WorkerSettings;
   readonly #loop: Loop;
-  readonly #departures = new Map<number, Departure>();
+  readonly #leaving = new Map<number, Departure>();
+  readonly #away = new Map<number, Absence>();
   readonly #guests = new Set<Guest>();
   readonly #unproven = new Set<GuestLink>();
   readonly #home: HomeContext;
@@ -45,16 +48,17 @@ class EngineWorker {
       node: settings.node,
       key,
       log,
-      finished: (departure, how) => {
-        this.#departures.delete(departure.pid);
+      began: (absence) => void this.#away.set(absence.pid, absence),
+      finished: (absence, how) => {
+        this.#away.delete(absence.pid);
         this.#post({
           returned: {
-            pid: departure.pid,
-            uid: departure.uid,
-            comm: departure.command,
-            from: departure.peer.name,
-            reason: departure.reason,
-            calls: departure.calls,
+            pid: absence.pid,
+            uid: absence.uid,
+            comm: absence.command,
+            from: absence.peer.name,
+            reason: absence.reason,
+            calls: absence.calls,
             how,
           },
         });
@@ -69,11 +73,11 @@ class EngineWorker {
       guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
       finished: (guest) => void this.#guests.delete(guest),
     };
-    const doorbells = new Doorbells(this.#loop, () => [...this.#departures.values()].flatMap((d) => d.deputy ?? []));
+    const doorbells = new Doorbells(this.#loop, () => [...this.#away.values()].map((a) => a.deputy));
     this.#loop.doze = doorbells;
     this.#loop.addPoller(() => {
       let found = false;
-      for (const departure of this.#departures.values()) found = departure.poll() || found;
+      for (const { deputy } of this.#away.values()) found = deputy.poll() || found;
       return found;
     });
     this.#loop.watch(settings.wake, EPOLLIN, () => this.#receive());
@@ -113,14 +117,14 @@ class EngineWorker {
       case 'migrate':
         return this.#migrate(request.id, request.pid, request.to);
       case 'home':
-        return this.#departure(request.pid).recall();
+        return this.#absence(request.pid).recall();
       case 'release':
-        return { bytes: this.#departure(request.pid).release() };
+        return { bytes: this.#absence(request.pid).release() };
       case 'ping':
         return this.#ping(request.to);
       case 'list':
         return {
-          away: [...this.#departures.values()].map(describeDeparture),
+          away: [...this.#away.values(), ...this.#leaving.values()].map(describe),
           guests: [...this.#guests].flatMap((g) => g.status() ?? []),
         };
       case 'leave':
@@ -128,16 +132,17 @@ class EngineWorker {
     }
   }
 
-  #departure(pid: number): Departure {
-    const departure = this.#departures.get(pid);
-    if (!departure) throw new NotAway(pid);
-    return departure;
+  #absence(pid: number): Absence {
+    const absence = this.#away.get(pid);
+    if (this.#leaving.has(pid)) throw new Error(`Cannot bring process ${pid} home: it is leaving`);
+    if (!absence) throw new NotAway(pid);
+    return absence;
   }
 
   async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
     const departure = new Departure(this.#home, pid, to);
-    this.#departures.set(pid, departure);
+    this.#leaving.set(pid, departure);
     let last = 0;
     try {
       return await departure.leave((phase, bytes, total) => {
@@ -145,9 +150,8 @@ class EngineWorker {
         last = performance.now();
         this.#post({ id, progress: { phase, bytes, total } });
       });
-    } catch (error) {
-      if (departure.state === 'gone' || departure.state === 'leaving') this.#departures.delete(pid);
-      throw error;
+    } finally {
+      this.#leaving.delete(pid);
     }
   }
 
@@ -163,7 +167,7 @@ class EngineWorker {
   /** Everything goes where it belongs: own processes come home, guests are sent home. */
   async #leave(): Promise<unknown> {
     for (const guest of this.#guests) guest.leave('its host stops');
-    await Promise.allSettled([...this.#departures.values()].map((d) => d.recall()));
+    await Promise.allSettled([...this.#away.values()].map((a) => a.recall()));
     for (let waited = 0; this.#guests.size && waited < 30_000; waited += 20) await this.#loop.sleep(20);
     return {};
   }
@@ -200,18 +204,17 @@ class NotAway extends Error {
   }
 }
 
-function describeDeparture(d: Departure): unknown {
+function describe(t: Traveller): unknown {
   return {
-    pid: d.pid,
-    uid: d.uid,
-    comm: d.command,
-    where: d.peer.name,
-    threads: d.threads,
-    forwarded: d.served,
-    moves: d.moves,
-    state: d.state,
-    since: d.since,
-    reason: d.reason,
+    pid: t.pid,
+    uid: t.uid,
+    comm: t.command,
+    where: t.peer.name,
+    threads: t.threads,
+    forwarded: t.served,
+    state: t.state,
+    since: t.since,
+    reason: t.reason,
   };
 }
 

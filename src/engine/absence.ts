@@ -1,0 +1,295 @@
+/**
+ * The home side of a process that is away: its deputy serves, its body may come home, and either may end.
+ * What was born away begins as one (births.ts); what leaves becomes one (departure.ts).
+ */
+import { kernel } from '../sys/kernel.ts';
+import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { frameType } from '../wire/frames.ts';
+import type { AddressSpace, IdentifyFile } from './capture.ts';
+import { Deputy } from './deputy.ts';
+import type { Peer, ReturnResult } from './departure_types.ts';
+import type { FileSupply } from './file_supply.ts';
+import { specialNames, type ProcessImage } from './image.ts';
+import { frameJson, type Frame, type GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
+import { writePages } from './page_stream.ts';
+import { recorderAction } from './recorder.ts';
+import { setMemoryLimits } from './restore.ts';
+import type { Stub } from './stub.ts';
+import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
+
+export interface HomeContext {
+  loop: Loop;
+  node: string;
+  key: Uint8Array;
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** The process is away now. */
+  began: (absence: Absence) => void;
+  /** The process is no longer away (home again, or ended). */
+  finished: (absence: Absence, how: string) => void;
+}
+
+/** What `mosps` shows of a process that is away or on its way. */
+export interface Traveller {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+  readonly peer: Peer;
+  readonly since: number;
+  readonly state: string;
+  readonly served: number;
+  readonly threads: number;
+  readonly reason: string;
+}
+
+export interface AbsenceOptions {
+  context: HomeContext;
+  pid: number;
+  peer: Peer;
+  uid: number;
+  command: string;
+  link: GuestLink;
+  stub: Stub;
+  supply: FileSupply;
+  identify: IdentifyFile;
+  /** The program's own limits; the deputy has none on memory. */
+  limits: [string, string][];
+  /** Mask of the signals that wait here, for the program's signalfds. */
+  held: bigint;
+  /** As it left: while nothing was served the process can go on from here. A process that was born away has none. */
+  left: { image: ProcessImage; space: AddressSpace } | undefined;
+}
+
+interface Homecoming {
+  image: ProcessImage;
+  reason: string;
+  frozenFor: number;
+  signalsReceived: number;
+  calls: [string, { count: number; milliseconds: number }][];
+}
+
+export class Absence implements Traveller {
+  readonly pid: number;
+  readonly peer: Peer;
+  readonly uid: number;
+  readonly command: string;
+  readonly since = Date.now();
+  readonly #options: AbsenceOptions;
+  readonly #context: HomeContext;
+  readonly #link: GuestLink;
+  readonly #deputy: Deputy;
+  readonly #supply: FileSupply;
+  #state: 'away' | 'returning' | 'gone' = 'away';
+  #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
+  #homecoming: (Homecoming & { start: number; bytes: number }) | undefined;
+  #tasks: StoppedTask[] = [];
+  /** Calls the body made, for `mosix calls`; filled when it comes home. */
+  calls: [string, { count: number; milliseconds: number }][] = [];
+  reason = '';
+
+  /** The caller parks the deputy's threads, and then has the absence begin. */
+  constructor(options: AbsenceOptions) {
+    const { context, pid, stub, link, held } = options;
+    this.#options = options;
+    this.#context = context;
+    this.pid = pid;
+    this.peer = options.peer;
+    this.uid = options.uid;
+    this.command = options.command;
+    this.#link = link;
+    this.#supply = options.supply;
+    const events = { ended: (status: TaskStatus) => this.#onEnded(status) };
+    this.#deputy = new Deputy({ pid, stub, link, loop: context.loop, held, events });
+  }
+
+  get state(): string {
+    return this.#deputy.stopped ? 'stopped' : this.#state;
+  }
+
+  get served(): number {
+    return this.#deputy.served;
+  }
+
+  get threads(): number {
+    return this.#deputy.threadIds.length;
+  }
+
+  /** The deputy is parked: frames may come. */
+  begin(): void {
+    this.#context.began(this);
+    this.#link.onFrame = (frame) => this.#onFrame(frame);
+    this.#link.onClose((error) => this.#onLinkLost(error));
+  }
+
+  // ---- away ----
+
+  get deputy(): Deputy {
+    return this.#deputy;
+  }
+
+  #onFrame(frame: Frame): void {
+    const deputy = this.#deputy;
+    switch (frame.type) {
+      case frameType.request:
+        return deputy.onRequest(frame);
+      case frameType.largeRequest:
+        return deputy.onLargeRequest(frame);
+      case frameType.bulk:
+        return deputy.onBulk(frame);
+      case frameType.interrupt:
+        return deputy.interrupt(frame.id);
+      case frameType.thread:
+        return deputy.reply(frame.id, deputy.createThread(frameJson<{ tid: number }>(frame).tid));
+      case frameType.threadEnded: {
+        const { tid, code } = frameJson<{ tid: number; code: number }>(frame);
+        return deputy.endThread(tid, code);
+      }
+      case frameType.mirrorAction: {
+        const { tid, signal, action } = frameJson<{ tid: number; signal: number; action: string }>(frame);
+        return deputy.mirrorAction(tid, frame.id, signal, Buffer.from(action, 'base64'));
+      }
+      case frameType.signalTaken:
+        return deputy.takeStop(frameJson<{ signal: number }>(frame).signal);
+      case frameType.mapFile:
+        return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
+      case frameType.homecoming:
+        return this.#onHomecoming(frameJson(frame));
+      case frameType.pages:
+        if (this.#homecoming) this.#homecoming.bytes += writePages(this.pid, frame);
+        return;
+      case frameType.pagesEnd:
+        return this.#onHome();
+      case frameType.ended:
+        return this.#onBodyEnded(frameJson<TaskStatus>(frame));
+      default:
+        throw new RangeError(`Cannot take a frame of type ${frame.type} from node ${this.peer.name}`);
+    }
+  }
+
+  /** The body ended by itself: so does the deputy, in the same way. */
+  #onBodyEnded(status: TaskStatus): void {
+    if (status.kind === 'killed') this.#killDeputy(status.signal);
+  }
+
+  #killDeputy(signal: number): void {
+    const deputy = this.#deputy;
+    if (this.#state === 'returning') {
+      // Its threads are stopped already, with half of the body's memory: nothing but the end is left.
+      kernel.call(nr.kill, this.pid, 9);
+      return this.#close('ended');
+    }
+    const tasks = deputy.takeApart();
+    const main = tasks[0];
+    if (main && signal !== 9) {
+      using session = deputy.stub.borrow(main);
+      deputy.stub.writeAction(0, recorderAction(deputy.stub, 0n, 0n));
+      session.run([
+        [nr.rt_sigaction, signal, deputy.stub.scratchAddress(0), 0, 8],
+        [nr.kill, this.pid, signal],
+      ]);
+      main.setSignalMask(0n);
+    }
+    for (const task of tasks) task.detach();
+    if (signal === 9) kernel.call(nr.kill, this.pid, 9);
+    this.#close('ended');
+  }
+
+  /** The deputy has ended: by exit_group of the body, or killed. */
+  #onEnded(status: TaskStatus): void {
+    this.#context.log('process.ended', { pid: this.pid, status: JSON.stringify(status), calls: this.served });
+    this.#link.sendJson(frameType.ended, status);
+    this.#close('ended');
+  }
+
+  #onLinkLost(error: Error): void {
+    const deputy = this.#deputy;
+    const { left, limits } = this.#options;
+    if (this.#state === 'gone') return;
+    if (this.#homecoming === undefined && deputy.served === 0 && left) {
+      // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
+      this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
+      this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
+      resumeUntouched(deputy, left.image);
+      setMemoryLimits(this.pid, limits);
+      return this.#close('home');
+    }
+    this.#context.log('process.lost', { pid: this.pid, node: this.peer.name, reason: error.message });
+    this.reason = `node ${this.peer.name} was lost: ${error.message}`;
+    this.#killDeputy(9);
+  }
+
+  /** Gives stale memory back to the node. @returns bytes */
+  release(): number {
+    const { left } = this.#options;
+    if (!left || this.#state !== 'away')
+      throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
+    return this.#deputy.release(left.space.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
+  }
+
+  // ---- coming home ----
+
+  /** Asks the hosting node to send the process home. */
+  recall(): Promise<ReturnResult> {
+    const promise = this.#context.loop.promise<ReturnResult>(
+      (resolve, reject) => void this.#returned.push({ resolve, reject }),
+    );
+    if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
+    else if (this.#state !== 'returning')
+      for (const waiter of this.#returned.splice(0))
+        waiter.reject(new Error(`Cannot bring process ${this.pid} home: it is ${this.#state}`));
+    return promise;
+  }
+
+  #onHomecoming(message: Homecoming): void {
+    const deputy = this.#deputy;
+    const { identify } = this.#options;
+    this.#state = 'returning';
+    this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
+    this.calls = message.calls;
+    this.reason = message.reason;
+    const tasks = deputy.takeApart();
+    this.#tasks = tasks;
+    message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
+    adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#supply.files, identify });
+  }
+
+  #onHome(): void {
+    const home = this.#homecoming!;
+    resumeAtHome(this.#deputy.stub, this.#tasks, home.image);
+    setMemoryLimits(this.pid, home.image.limits);
+    const freezeMs = performance.now() - home.start + home.frozenFor;
+    const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
+    this.#context.log('process.home', { ...result, reason: home.reason });
+    this.#link.sendFrame(frameType.ready, 0);
+    for (const waiter of this.#returned.splice(0)) waiter.resolve(result);
+    this.#close('home');
+  }
+
+  #close(how: string): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    for (const waiter of this.#returned.splice(0))
+      waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
+    if (how !== 'home') this.#deputy.stub.release();
+    this.#supply.files.free();
+    const link = this.#link;
+    // What is still queued (the last frame) may go out first.
+    this.#context.loop.start(
+      () =>
+        link
+          .drained()
+          .catch(() => {})
+          .then(() => link.close()),
+      () => {},
+    );
+    this.#context.finished(this, how);
+  }
+}
+
+/** The deputy's memory is as it was: put the threads back to where they were stopped. */
+function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
+  const tasks = deputy.takeApart();
+  image.signals.push(...deputy.signalsAfter(0));
+  resumeAtHome(deputy.stub, tasks, image);
+}
