@@ -43,6 +43,24 @@ export function removeCgroup(directory: string): void {
   try {
     fs.rmdirSync(directory);
   } catch {
-    // its last process is not reaped yet; the next start of the engine removes what is left
+    // its last process is not reaped yet; the next start of an engine removes what is left
+  }
+}
+
+/** Old enough that its guest has long been put into it. */
+const settledMilliseconds = 60_000;
+
+/** Removes the empty cgroups that engines left here when they were killed; their guests ended with them. */
+export function removeLeftCgroups(): void {
+  const directory = ownCgroup();
+  if (!directory) return;
+  for (const name of fs.readdirSync(directory)) {
+    if (!name.startsWith('mosix-guest-')) continue;
+    try {
+      const left = path.join(directory, name);
+      if (Date.now() - fs.statSync(left).mtimeMs > settledMilliseconds) fs.rmdirSync(left);
+    } catch {
+      // somebody lives in it, or it is gone
+    }
   }
 }

@@ -14,6 +14,7 @@ import { kernel, selfTest } from '../sys/kernel.ts';
 import { status } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { protocolVersion } from '../wire/frames.ts';
+import { removeLeftCgroups } from './cgroup.ts';
 import type { Peer } from './departure_types.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
@@ -339,6 +340,7 @@ function main(): void {
   const at = process.argv.indexOf('--config');
   const config = loadConfig(configFile(at > 0 ? process.argv[at + 1] : undefined));
   selfTest();
+  removeLeftCgroups();
   fs.mkdirSync(config.runDir, { recursive: true });
   const engine = new Engine(config, loadKey(config.keyFile));
   fs.writeFileSync(path.join(config.runDir, 'engine.pid'), `${process.pid}\n`);
