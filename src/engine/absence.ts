@@ -7,7 +7,9 @@ import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType } from '../wire/frames.ts';
 import type { AddressSpace, IdentifyFile } from './capture.ts';
+import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
+import { forkDeputy } from './deputy_fork.ts';
 import type { Peer, ReturnResult } from './departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
 import { specialNames, type ProcessImage } from './image.ts';
@@ -141,6 +143,12 @@ export class Absence implements Traveller {
         return deputy.interrupt(frame.id);
       case frameType.thread:
         return deputy.reply(frame.id, deputy.createThread(frameJson<{ tid: number }>(frame).tid));
+      case frameType.fork:
+        return this.#onFork(frame.id, frameJson(frame));
+      case frameType.unborn: {
+        const { pid } = frameJson<{ pid: number }>(frame);
+        return deputy.disowned.add(pid);
+      }
       case frameType.threadEnded: {
         const { tid, code } = frameJson<{ tid: number; code: number }>(frame);
         return deputy.endThread(tid, code);
@@ -165,6 +173,33 @@ export class Absence implements Traveller {
       default:
         throw new RangeError(`Cannot take a frame of type ${frame.type} from node ${this.peer.name}`);
     }
+  }
+
+  /** The body forks: its deputy does, and the child is away from its birth. */
+  #onFork(id: number, request: ForkRequest): void {
+    const { held, limits, identify } = this.#options;
+    const made = forkDeputy(this.#deputy, request);
+    const answer = (value: ForkAnswer): void => this.#link.sendJson(frameType.forked, value, id);
+    if (typeof made === 'number') return answer({ failed: made });
+    const { pid, task, stub, pidfd } = made;
+    const link = this.#link.branch();
+    const child = new Absence({
+      context: this.#context,
+      pid,
+      peer: this.peer,
+      uid: this.uid,
+      command: this.command,
+      link,
+      stub,
+      supply: this.#supply.forChild(pid),
+      identify,
+      limits,
+      held,
+      left: undefined,
+    });
+    child.deputy.park(task);
+    child.begin();
+    answer({ pid, channel: link.number, pidfd });
   }
 
   /** The body ended by itself: so does the deputy, in the same way. */

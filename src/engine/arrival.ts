@@ -9,10 +9,11 @@ import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Berth } from './berth.ts';
 import { Body } from './body.ts';
-import type { FileMapping } from './body_host.ts';
+import type { Birth, BodyOptions, FileMapping } from './body_host.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
 import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
+import { Family } from './family.ts';
 import type { CachedFile, FileCache } from './file_cache.ts';
 import type { FileImage, Preparation, ProcessImage } from './image.ts';
 import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
@@ -32,7 +33,7 @@ import {
   setProcessState,
   setThreadContext,
 } from './restore.ts';
-import { guestCgroup, removeCgroup } from './cgroup.ts';
+import { guestCgroup } from './cgroup.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
 
@@ -57,6 +58,8 @@ export interface HostContext {
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** A number that no other guest of this engine has. */
   guestNumber: () => number;
+  /** A guest was born here. */
+  born: (guest: Guest) => void;
   finished: (guest: Guest) => void;
 }
 
@@ -65,11 +68,12 @@ export class Guest {
   readonly #link: GuestLink;
   readonly #files = new Map<string, CachedFile>();
   #preparation: Preparation | undefined;
+  /** Where its body is built; a child that was born here has none of its own. */
   #berth: Berth | undefined;
+  #family: Family | undefined;
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   #stopped = new Map<number, StoppedTask>();
-  #cgroup: string | undefined;
   #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'returning' | 'ended' = 'preparing';
   #since = Date.now();
   readonly #maps = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
@@ -153,6 +157,8 @@ export class Guest {
         return body.onReply(frame);
       case frameType.bulk:
         return body.onBulk(frame);
+      case frameType.forked:
+        return body.onAnswer(frame);
       case frameType.signal:
         return body.postSignal(frameJson(frame));
       case frameType.stopped:
@@ -180,19 +186,19 @@ export class Guest {
     if (!this.#berth) {
       this.#preparation = p;
       const guestNumber = this.#context.guestNumber();
-      this.#cgroup = guestCgroup(p.pid, guestNumber);
+      const cgroup = guestCgroup(p.pid, guestNumber);
       const offsets = ownTimeOffsets();
       const berth = Berth.create({
         pid: p.pid,
         uid: p.realUid,
         guestNumber,
         stubBase: p.stubBase,
-        cgroup: this.#cgroup,
+        cgroup,
         monotonicOffset: BigInt(p.clockOffsets.monotonic) + offsets.monotonic,
         boottimeOffset: BigInt(p.clockOffsets.boottime) + offsets.boottime,
       });
       this.#berth = berth;
-      for (const pid of berth.processes) this.#context.loop.onTask(pid, () => {});
+      this.#family = new Family(this.#context.loop, berth, cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
       if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
         throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
@@ -241,31 +247,18 @@ export class Guest {
   #finish(): void {
     const { stub, body: main } = this.#berth!;
     const image = this.#image!;
-    let listener = -1;
+    const family = this.#family!;
     const threads: StoppedTask[] = [main];
     {
       using session = stub.borrow(main);
       finishMappings(session, image);
-      listener = installFilter(stub, session, BigInt('0x' + image.heldSignals));
+      family.listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
       for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
       setMemoryLimits(stub.pid, image.limits, layout.size);
     }
     const { loop } = this.#context;
     loop.forgetTask(main.tid);
-    const body = new Body({
-      pid: image.pid,
-      stub,
-      link: this.#link,
-      loop,
-      listener,
-      image,
-      events: {
-        comeHome: (reason) => this.#goHome(reason),
-        ended: (status) => this.#onEnded(status),
-        mapFile: (thread, call, mapping) => this.#requestFile(thread, call, mapping),
-      },
-    });
-    this.#body = body;
+    const body = this.#makeBody({ pid: image.pid, stub, family, image });
     image.threads.forEach((thread, i) => {
       const task = threads[i];
       registerThread(stub, task, thread);
@@ -286,6 +279,43 @@ export class Guest {
     );
     this.#state = 'ready';
     this.#link.sendJson(frameType.ready, {});
+  }
+
+  #makeBody(options: Pick<BodyOptions, 'pid' | 'stub' | 'family' | 'image'>): Body {
+    const body = new Body({
+      ...options,
+      link: this.#link,
+      loop: this.#context.loop,
+      events: {
+        comeHome: (reason) => this.#goHome(reason),
+        ended: (status) => this.#onEnded(status),
+        mapFile: (thread, call, mapping) => this.#requestFile(thread, call, mapping),
+        born: (birth) => this.#onBorn(birth),
+      },
+    });
+    this.#body = body;
+    return body;
+  }
+
+  /** A thread of the body made a process: it is a guest of its own. */
+  #onBorn(birth: Birth): void {
+    const child = new Guest(this.#context, this.#link.branch(birth.channel));
+    this.#context.born(child);
+    child.#beginAsChild(this, birth);
+  }
+
+  #beginAsChild(parent: Guest, { pid, task, stub }: Birth): void {
+    const { limits, heldSignals } = parent.#body!;
+    const family = parent.#family!;
+    this.#preparation = { ...parent.#preparation!, pid };
+    this.#family = family;
+    for (const file of parent.#files.values()) this.#useFile(file.image);
+    family.join(task.tid);
+    this.#state = 'running';
+    const image = { limits: [...limits], heldSignals: heldSignals.toString(16), cpuTime: 0, threads: [] };
+    const body = this.#makeBody({ pid, stub, family, image });
+    body.addThread(pid, task.tid);
+    body.resumeNew(task);
   }
 
   #start(): void {
@@ -412,16 +442,12 @@ export class Guest {
     this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
     const { loop, files } = this.#context;
     const berth = this.#berth;
+    const hostPid = this.#body?.hostPid ?? berth?.body.tid ?? 0;
     if (this.#body) this.#body.destroy();
     else berth?.stub.release();
-    berth?.destroy();
+    if (berth && !this.#body) loop.discardTask(berth.body.tid);
+    this.#family?.leave(hostPid);
     for (const file of this.#files.values()) files.release(file);
-    if (berth) {
-      loop.after(1000, () => {
-        for (const pid of [...berth.processes, berth.body.tid]) loop.forgetTask(pid);
-        if (this.#cgroup) removeCgroup(this.#cgroup);
-      });
-    }
     this.#link.close();
     this.#context.finished(this);
   }

@@ -28,6 +28,7 @@ const MS_REMOUNT = 0x20;
 const MS_PRIVATE_RECURSIVE = 0x40000 | 0x4000;
 const MNT_DETACH = 2;
 const pivotRoot = 155;
+const SIGCHLD = 17;
 /** First of the unprivileged ids that guests use; far above what distributions hand out. */
 const firstGuestId = 1_900_000_000;
 
@@ -118,7 +119,6 @@ function createInit(stub: Stub, first: StoppedTask, outer: number, options: Bert
     [nr.setresgid, 0, 0, 0],
     [nr.setresuid, options.uid, options.uid, options.uid],
   ]);
-  const SIGCHLD = 17;
   const { task } = session.clone([nr.clone, SIGCHLD, 0, 0, 0, 0]);
   if (!task) throw new Error('Cannot create a berth: clone gave no child');
   emptyRoot(stub, task);
@@ -134,7 +134,8 @@ function clockText(offset: bigint): string {
 /** Gives pid 1 an empty read-only root, from which nothing of the host can be reached. */
 function emptyRoot(stub: Stub, init: StoppedTask): void {
   using session = stub.borrow(init);
-  let at = 0;
+  const ignored = 0;
+  let at = 32;
   const text = (value: string): number => {
     const bytes = Buffer.from(value + '\0');
     stub.memory.u8.set(bytes, layout.scratch + at);
@@ -147,7 +148,10 @@ function emptyRoot(stub: Stub, init: StoppedTask): void {
   const place = text('/tmp');
   const kind = text('tmpfs');
   const size = text('size=4k,nr_inodes=8');
+  // Bodies that end are taken away by the kernel: their ids are free at once (wait(2), "SIGCHLD to SIG_IGN").
+  stub.writeAction(ignored, { handler: 1n, flags: 0n, restorer: 0n, mask: 0n });
   const calls: InjectedCall[] = [
+    [nr.rt_sigaction, SIGCHLD, stub.scratchAddress(ignored), 0, 8],
     [nr.mount, none, root, 0, MS_PRIVATE_RECURSIVE, 0],
     [nr.mount, kind, place, kind, MS_NOSUID_NODEV_NOEXEC, size],
     [nr.chdir, place],

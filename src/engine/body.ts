@@ -2,7 +2,6 @@
  * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
  * The rules for signals and stops are in docs/internals/signals.md.
  */
-import { EPOLLIN } from '../sys/descriptors.ts';
 import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
@@ -21,27 +20,20 @@ import {
   wireBuffers,
   type BodyCall,
 } from './body_call.ts';
-import type { BodyHost, FileMapping } from './body_host.ts';
+import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping } from './body_host.ts';
 import { BodyThread } from './body_thread.ts';
 import { sleepingFor } from './freeze.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
-import type { ProcessImage, SignalImage } from './image.ts';
-import type { Frame, GuestLink } from './link.ts';
-import { Listener } from './listener.ts';
+import type { SignalImage } from './image.ts';
+import { frameJson, type Frame, type GuestLink } from './link.ts';
+import type { Family } from './family.ts';
+import type { TrappedCall } from './listener.ts';
 import type { Loop } from './loop.ts';
 import { isFault, namesThread, queueSignal, signalImage } from './pending_signals.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
-
-export interface BodyEvents {
-  mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
-  /** The process must go home. */
-  comeHome(reason: string): void;
-  /** The body is no more. */
-  ended(status: TaskStatus): void;
-}
 
 export class Body implements BodyHost {
   readonly pid: number;
@@ -60,25 +52,17 @@ export class Body implements BodyHost {
   readonly limits: [string, string][];
   readonly heldSignals: bigint;
   readonly #events: BodyEvents;
-  readonly #listener: Listener;
+  readonly #family: Family;
   #nextId = 1;
   #returning = false;
   #halted = false;
 
-  constructor(options: {
-    pid: number;
-    stub: Stub;
-    link: GuestLink;
-    loop: Loop;
-    listener: number;
-    events: BodyEvents;
-    image: ProcessImage;
-  }) {
+  constructor(options: BodyOptions) {
     this.pid = options.pid;
     this.stub = options.stub;
     this.link = options.link;
     this.loop = options.loop;
-    this.#listener = new Listener(options.listener);
+    this.#family = options.family;
     this.#events = options.events;
     this.limits = options.image.limits;
     this.heldSignals = BigInt('0x' + options.image.heldSignals);
@@ -99,30 +83,32 @@ export class Body implements BodyHost {
   addThread(tid: number, hostTid: number): BodyThread {
     const thread = new BodyThread(tid, hostTid);
     this.threads.push(thread);
+    this.#family.take(hostTid, (trapped) => this.#onTrapped(thread, trapped));
     this.loop.onTask(hostTid, (status) => this.#onTask(thread, status));
     return thread;
   }
 
-  /** Starts to serve calls and lets all threads run. */
+  /** Lets all threads run. */
   start(stopped: ReadonlyMap<number, StoppedTask>): void {
-    this.loop.watch(this.#listener.fd, EPOLLIN, () => this.#receiveNotification());
     for (const thread of this.threads) stopped.get(thread.hostTid)?.resume();
   }
 
   destroy(): void {
-    this.loop.unwatch(this.#listener.fd);
-    this.#listener.close();
-    for (const thread of this.threads) this.loop.forgetTask(thread.hostTid);
+    for (const { hostTid } of this.threads) {
+      this.#family.forget(hostTid);
+      this.loop.discardTask(hostTid);
+    }
     this.stub.release();
   }
 
   // ---- calls ----
 
-  #receiveNotification(): void {
-    if (this.#returning) return this.loop.unwatch(this.#listener.fd);
-    const trapped = this.#listener.receive();
-    const thread = trapped && this.threads.find((t) => t.hostTid === trapped.hostTid);
-    if (!thread) return; // withdrawn meanwhile
+  #onTrapped(thread: BodyThread, trapped: TrappedCall): void {
+    if (this.#returning) {
+      // It is made at home: the thread is being stopped, and the answer lets it come to that stop.
+      thread.running.interrupt();
+      return this.#family.listener.answer(trapped.id, ERESTARTSYS);
+    }
     const { nr: number, args, wrongArchitecture } = trapped;
     const call: BodyCall = {
       notification: trapped.id,
@@ -211,6 +197,19 @@ export class Body implements BodyHost {
     this.link.sendJson(type, value, thread.call!.id);
   }
 
+  ask<T>(thread: BodyThread, type: number, value: unknown, onAnswer: (answer: T) => void): void {
+    thread.call!.onAnswer = (frame) => onAnswer(frameJson<T>(frame));
+    this.link.sendJson(type, value, thread.call!.id);
+  }
+
+  onAnswer(frame: Frame): void {
+    this.#threadOf(frame.id)?.call?.onAnswer?.(frame);
+  }
+
+  born(birth: Birth): void {
+    this.#events.born(birth);
+  }
+
   onReply(frame: Frame): void {
     const thread = this.#threadOf(frame.id);
     if (!thread) return;
@@ -253,7 +252,7 @@ export class Body implements BodyHost {
 
   /** Answers the kernel's notification. */
   respond(call: BodyCall, result: number): void {
-    this.#listener.answer(call.notification, result);
+    this.#family.listener.answer(call.notification, result);
   }
 
   /** Lets the kernel make the trapped call here after all. */
@@ -261,7 +260,7 @@ export class Body implements BodyHost {
     thread.call = undefined;
     const stop = this.#returning || this.#halted;
     if (stop) thread.running.interrupt();
-    this.#listener.letThrough(call.notification);
+    this.#family.listener.letThrough(call.notification);
   }
 
   /** Lets the kernel make a call that sends a signal to the process itself, and sees to it that it acts. */
@@ -271,7 +270,7 @@ export class Body implements BodyHost {
     // The stop comes after the call: then the signal is queued, and a thread that waits at home can be told.
     thread.call = undefined;
     thread.running.interrupt();
-    this.#listener.letThrough(call.notification);
+    this.#family.listener.letThrough(call.notification);
     const stop = thread.awaitStop();
     if (stop) this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
     this.#wakeFor(signal);
@@ -442,6 +441,7 @@ export class Body implements BodyHost {
   #onEnd(thread: BodyThread, status: TaskStatus): void {
     thread.deliver(status);
     this.loop.forgetTask(thread.hostTid);
+    this.#family.forget(thread.hostTid);
     this.threads.splice(this.threads.indexOf(thread), 1);
     if (thread.hostTid === this.hostPid) this.#events.ended(status);
   }

@@ -31,6 +31,8 @@ export interface BodyCall {
   started: number;
   /** What to do with the result instead of giving it to the program. */
   onResult?: (result: number) => void;
+  /** What to do with an answer that is more than a number. */
+  onAnswer?: (frame: Frame) => void;
 }
 
 export function wireBuffers(plan: readonly BufferPlan[]): WireBuffer[] {

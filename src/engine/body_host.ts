@@ -1,9 +1,12 @@
-/** What the special calls need of a body. */
+/** What a body is made of, tells, and offers to the special calls. */
 import type { Injection, Stub } from './stub.ts';
-import type { StoppedTask } from '../sys/ptrace.ts';
+import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
+import type { Family } from './family.ts';
+import type { ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
 
 /** A private file mapping that the program asks for. */
 export interface FileMapping {
@@ -15,12 +18,22 @@ export interface FileMapping {
   offset: number;
 }
 
+/** A process that a body's thread has made; its task is stopped. */
+export interface Birth {
+  pid: number;
+  /** Number of its link on the family's connection. */
+  channel: number;
+  task: StoppedTask;
+  stub: Stub;
+}
+
 export interface BodyHost {
   readonly pid: number;
   /** The process id as the hosting node sees it. */
   readonly hostPid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
+  readonly loop: Loop;
   readonly threads: readonly BodyThread[];
   readonly limits: [string, string][];
   /** Mask of the signals that wait at home. */
@@ -30,6 +43,9 @@ export interface BodyHost {
   readonly threadCpuBase: ReadonlyMap<number, number>;
   forward(thread: BodyThread, call: BodyCall): void;
   request(thread: BodyThread, type: number, value: unknown, onResult: (result: number) => void): void;
+  /** As `request`, for an answer that is more than a number. */
+  ask<T>(thread: BodyThread, type: number, value: unknown, onAnswer: (answer: T) => void): void;
+  born(birth: Birth): void;
   finish(thread: BodyThread, call: BodyCall, result: number): void;
   letThrough(thread: BodyThread, call: BodyCall): void;
   takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void;
@@ -43,3 +59,24 @@ export interface BodyHost {
 
 /** A call that the body's engine treats in a way of its own. */
 export type SpecialCall = (body: BodyHost, thread: BodyThread, call: BodyCall) => void;
+
+export interface BodyEvents {
+  mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
+  /** A thread made a process. */
+  born(birth: Birth): void;
+  /** The process must go home. */
+  comeHome(reason: string): void;
+  /** The body is no more. */
+  ended(status: TaskStatus): void;
+}
+
+export interface BodyOptions {
+  pid: number;
+  stub: Stub;
+  link: GuestLink;
+  loop: Loop;
+  family: Family;
+  events: BodyEvents;
+  /** What the process brings along. */
+  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'threads'>;
+}

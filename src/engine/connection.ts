@@ -54,6 +54,7 @@ export class Connection {
   readonly #in = Memory.anonymous(2 * (maximumFrame + frameHeader));
   readonly #fd: number;
   readonly #channels = new Map<number, Channel>();
+  #lastNumber = 0;
   #inStart = 0;
   #inEnd = 0;
   #queue: Buffer[] = [];
@@ -113,6 +114,11 @@ export class Connection {
   open(number: number, channel: Channel): void {
     if (this.#channels.has(number)) throw new RangeError(`Cannot open channel ${number} of ${this.peer} twice`);
     this.#channels.set(number, channel);
+  }
+
+  /** A number that no channel had before: what is still under way for an old one must not reach a new one. */
+  freeNumber(): number {
+    return ++this.#lastNumber;
   }
 
   /** A channel is done with. @returns whether others are left; without any the connection ends */

@@ -15,6 +15,7 @@ import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
+import { Disowned } from './disowned.ts';
 import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -23,7 +24,7 @@ import { drainSignals, signalImage } from './pending_signals.ts';
 import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { copyInPlace, placeBuffers } from './request_buffers.ts';
-import { layout, type Stub } from './stub.ts';
+import { layout, type Injection, type Stub } from './stub.ts';
 
 const FUTEX_WAKE = 1;
 const SIGSTOP = 19;
@@ -49,6 +50,7 @@ export class Deputy {
   readonly #loop: Loop;
   readonly #events: DeputyEvents;
   readonly #threads = new Map<number, DeputyThread>();
+  readonly disowned = new Disowned();
   /** Requests whose results must still be looked for. */
   #waiting: DeputyThread[] = [];
   /** Requests made for the body since it left; 0 means that nothing has happened yet that cannot be undone. */
@@ -355,6 +357,7 @@ export class Deputy {
       stop.setRegisters(registers.repeatCall());
     }
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
+    if (this.disowned.takes(this.stub, stop)) return void stop.resume();
     this.passOn(signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
     stop.resume();
   }
@@ -390,23 +393,28 @@ export class Deputy {
 
   /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, or -errno */
   createThread(tid: number): number {
-    this.served++;
-    const thread = this.#threadOf(tid);
-    const stop = this.#stop(thread);
-    let result: number;
-    let created: StoppedTask | undefined;
-    {
-      using session = this.stub.borrow(stop);
+    const EAGAIN = -11;
+    const created = this.lend(tid, (session) => {
       try {
-        created = createThread(this.stub, session, 0);
-        result = created.tid;
+        return createThread(this.stub, session, 0);
       } catch {
-        result = -11;
+        return undefined;
       }
-    }
-    stop.resume();
+    });
     if (created) this.park(created);
-    return result;
+    return created?.tid ?? EAGAIN;
+  }
+
+  /** Lends a thread for calls of ours; afterwards it goes on with what it was doing. */
+  lend<T>(tid: number, work: (session: Injection) => T): T {
+    this.served++;
+    const stop = this.#stop(this.#threadOf(tid));
+    try {
+      using session = this.stub.borrow(stop);
+      return work(session);
+    } finally {
+      stop.resume();
+    }
   }
 
   #stop(thread: DeputyThread): StoppedTask {

@@ -118,7 +118,8 @@ class Engine {
       const worker = new Worker(file, { workerData: settings, transferList: [port2] });
       worker.on('error', (error: Error) => this.#fatal(`worker ${index} failed: ${error.stack ?? error.message}`));
       worker.on('exit', (code) => this.#fatal(`worker ${index} ended with code ${code}`));
-      this.#workers.push(new WorkerHandle(worker, port1, wake, (reply) => this.#onEvent(reply)));
+      const handle = new WorkerHandle(worker, port1, wake, (reply) => this.#onEvent(handle, reply));
+      this.#workers.push(handle);
     }
   }
 
@@ -127,8 +128,9 @@ class Engine {
     kernel.call(nr.exit_group, 1);
   }
 
-  #onEvent(reply: WorkerReply): void {
+  #onEvent(worker: WorkerHandle, reply: WorkerReply): void {
     if ('log' in reply) log(reply.log, reply.fields);
+    if ('began' in reply) this.#owners.set(reply.began, worker);
     if (!('returned' in reply)) return;
     const { pid } = reply.returned;
     this.#owners.delete(pid);

@@ -50,6 +50,15 @@ export class FileSupply {
     this.#identify = options.identify;
   }
 
+  /** For a child that was born away: it maps what its parent maps, and goes on by itself. */
+  forChild(pid: number): FileSupply {
+    const child = new FileSupply({ loop: this.#loop, node: this.#node, pid, identify: this.#identify });
+    child.files.share(this.files);
+    child.#known.push(...this.#known);
+    for (const key of this.#announced) child.#announced.add(key);
+    return child;
+  }
+
   /** The files of an address space and which parts of them are mapped. */
   announce(space: AddressSpace): WantedFile[] {
     this.files.rememberAll(this.#pid, this.#identify, space);

@@ -62,7 +62,8 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
       const running: RunningTask[] = [];
       for (const tid of threadIds(pid)) {
         if (frozen.has(tid)) continue;
-        const task = RunningTask.seize(tid, deputyOptions);
+        // Without options: what is being forked or executed just now is finished natively, before the stop.
+        const task = RunningTask.seize(tid, 0);
         if (task instanceof SystemCallError) {
           if (task.errno === ESRCH) continue; // ended meanwhile
           throw new CannotFreeze(pid, 'traced', 'it is already traced (by a debugger or strace?)');
@@ -78,6 +79,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     }
     if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
     await leaveVdso(loop, pid, frozen);
+    for (const { task } of frozen.values()) task.setOptions(deputyOptions);
   } catch (error) {
     thaw([...frozen.values()]);
     throw error;

@@ -24,14 +24,15 @@ export function frameNumber(frame: Frame, at: number): number {
 
 export class GuestLink implements Channel {
   readonly #connection: Connection;
-  readonly #number: number;
+  /** The channel on the connection. */
+  readonly number: number;
   #handler: FrameHandler | undefined;
   #closeHandlers: ((error: Error) => void)[] = [];
   #closed: Error | undefined;
 
   private constructor(connection: Connection, number: number) {
     this.#connection = connection;
-    this.#number = number;
+    this.number = number;
     connection.open(number, this);
   }
 
@@ -49,8 +50,8 @@ export class GuestLink implements Channel {
     return new GuestLink(await Connection.connect(loop, peer, milliseconds), 0);
   }
 
-  /** A link for another process of the family, over the same connection; both ends give it the same number. */
-  branch(number: number): GuestLink {
+  /** A link for another process of the family, over the same connection. Home gives it a number, and tells the other end. */
+  branch(number: number = this.#connection.freeNumber()): GuestLink {
     if (this.#closed) throw this.#closed;
     return new GuestLink(this.#connection, number);
   }
@@ -114,7 +115,7 @@ export class GuestLink implements Channel {
 
   /** Sends the frame whose payload has been written to `out`. */
   sendFrame(type: number, length: number, id = 0): void {
-    if (!this.#closed) this.#connection.sendFrame(this.#number, type, length, id);
+    if (!this.#closed) this.#connection.sendFrame(this.number, type, length, id);
   }
 
   /** Resolves when nothing is queued. @throws LinkClosed */
@@ -148,8 +149,8 @@ export class GuestLink implements Channel {
   /** Ends this process's use of the connection; with the last one it is closed. */
   close(error: Error = new LinkClosed(this.peer, 'closed here')): void {
     if (this.#closed) return;
-    if (this.#connection.leave(this.#number, error))
-      this.#connection.sendFrame(this.#number, frameType.channelClosed, 0, 0);
+    if (this.#connection.leave(this.number, error))
+      this.#connection.sendFrame(this.number, frameType.channelClosed, 0, 0);
     this.lost(error);
   }
 }

@@ -82,6 +82,14 @@ export class Loop {
     if (early && this.#unclaimed.delete(tid)) handler(early);
   }
 
+  /** Nobody cares any more how a task ends; it is only taken away. */
+  discardTask(tid: number): void {
+    const handler = (status: TaskStatus): void => {
+      if (status.kind !== 'stopped' && this.#tasks.get(tid) === handler) this.#tasks.delete(tid);
+    };
+    this.onTask(tid, handler);
+  }
+
   forgetTask(tid: number): void {
     this.#tasks.delete(tid);
     this.#unclaimed.delete(tid);

@@ -3,7 +3,6 @@ import { bodyMemory, wireBuffers, type BodyCall } from './body_call.ts';
 import { isProcSelf, planForwarded, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
-import { nr } from '../sys/x64/numbers.ts';
 import { filled } from '../wire/call_messages.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
@@ -11,6 +10,7 @@ import type { BodyHost, SpecialCall } from './body_host.ts';
 import { heldSignalCalls } from './held_signals.ts';
 import { bitOf } from './pending_signals.ts';
 import type { BodyThread } from './body_thread.ts';
+import { cloneCalls } from './clone_calls.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
@@ -87,17 +87,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
       () => body.letThrough(thread, call),
     );
   },
-  clone: (body, thread, call) => {
-    const [flags, stack, parentTid, childTid, tls] = sixNumbers(call);
-    newThread(body, thread, call, { flags, stack, parentTid, childTid, tls });
-  },
-  clone3: (body, thread, call) => {
-    const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]), Math.min(Number(call.args[1]), 88)));
-    if (bytes.length < 64) return body.comeHome(thread, 'clone3 with unreadable arguments');
-    const word = (offset: number): number => Number(bytes.readBigUInt64LE(offset));
-    const stack = word(40) ? word(40) + word(48) : 0;
-    newThread(body, thread, call, { flags: word(0), stack, parentTid: word(24), childTid: word(16), tls: word(56) });
-  },
+  ...cloneCalls,
   mmap: (body, thread, call) => mapFile(body, thread, call),
   clock_gettime: (body, thread, call) => {
     const clock = Number(BigInt.asIntN(32, call.args[0]));
@@ -254,48 +244,6 @@ function writeTimespec(body: BodyHost, address: number, nanoseconds: number): nu
   words.setBigInt64(0, BigInt(Math.floor(nanoseconds / 1e9)), true);
   words.setBigInt64(8, BigInt(Math.floor(nanoseconds % 1e9)), true);
   return body.write(address, new Uint8Array(words.buffer)) ? 0 : -14;
-}
-
-interface CloneRequest {
-  flags: number;
-  stack: number;
-  parentTid: number;
-  childTid: number;
-  tls: number;
-}
-
-const CLONE_SETTLS = 0x80000;
-const neededForThread = 0x100 | 0x800 | 0x10000; // VM, SIGHAND, THREAD
-
-/** A thread is made at home first: its id there is its id here. */
-function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
-  if ((request.flags & neededForThread) !== neededForThread)
-    return body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
-  body.request(thread, frameType.thread, { tid: thread.tid }, (tid) => {
-    if (tid < 0) return body.finish(thread, call, tid);
-    body.takeOver(thread, call, (session) => {
-      const { memory } = body.stub;
-      const at = layout.scratch;
-      memory.u8.fill(0, at, at + 128);
-      memory.write64(at, (request.flags & ~0xff) >>> 0);
-      memory.write64(at + 16, request.childTid);
-      memory.write64(at + 24, request.parentTid);
-      memory.write64(at + 56, request.tls);
-      memory.write64(at + 64, body.stub.scratchAddress(100));
-      memory.write64(at + 72, 1);
-      memory.u32[(at + 100) / 4] = tid;
-      const { result, task } = session.clone([nr.clone3, body.stub.scratchAddress(0), 88]);
-      if (!task) return result;
-      const registers = session.borrowed.copy().finishCall(0);
-      if (request.stack) registers.set('rsp', request.stack);
-      if (request.flags & CLONE_SETTLS) registers.set('fs_base', request.tls);
-      task.setRegisters(registers);
-      task.setSignalMask(session.mask);
-      body.addThread(tid, task.tid);
-      body.resumeNew(task);
-      return tid;
-    });
-  });
 }
 
 const MAP_PRIVATE = 2;

@@ -158,6 +158,43 @@ export class Stub {
     }
   }
 
+  /**
+   * A forked child has its parent's stub mapped, shared: gives it one of its own in the same place, with the same code.
+   * Nothing but the inherited code can make the calls for that, since a filter that was inherited, too, traps all others.
+   * The task's registers and mask are the caller's to set.
+   */
+  renew(task: StoppedTask): Stub {
+    const pid = task.tid;
+    const instruction = this.base + code.batchSyscall;
+    const name = layout.scratchSize - 16;
+    this.memory.buffer.write('mosix-stub\0', layout.scratch + name, 'latin1');
+    let fd = stepCall(task, instruction, nr.memfd_create, this.scratchAddress(name), 0x11);
+    if (fd === -22) fd = stepCall(task, instruction, nr.memfd_create, this.scratchAddress(name), 1);
+    must(fd, 'memfd_create in the child', { pid });
+    const file = openPath(`/proc/${pid}/fd/${fd}`, 2);
+    must(kernel.call(nr.ftruncate, file, layout.size + bounceSize), 'ftruncate');
+    const stub = new Stub(pid, this.base, file);
+    stub.memory.u8.set(code.bytes, 0);
+    stub.memory.u8.set(this.memory.u8.subarray(layout.trapAction, layout.trapAction + 32), layout.trapAction);
+    const all = PROT_READ | PROT_WRITE | PROT_EXEC;
+    must(
+      stepCall(task, instruction, nr.mmap, this.base, layout.size, all, MAP_SHARED | MAP_FIXED, fd, 0),
+      'mmap of the stub',
+      { pid },
+    );
+    using session = stub.borrow(task);
+    session.must('set up the stub', [
+      [nr.mprotect, this.base, layout.codeSize, PROT_READ | PROT_EXEC],
+      [nr.mprotect, this.base + layout.codeSize, layout.size - layout.codeSize, PROT_READ | PROT_WRITE],
+      [nr.close, fd],
+    ]);
+    if (this.bounce) {
+      session.must('leave the bounce memory', [[nr.munmap, this.bounceRange.address, this.bounceRange.length]]);
+      stub.mapBounce(session);
+    }
+    return stub;
+  }
+
   /** Makes the pages what they should be, closes the descriptor, and installs the escape for a dying tracer. */
   #takeTrapSignal(session: Injection, fd: number): void {
     const action = this.scratchAddress(0);

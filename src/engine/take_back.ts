@@ -14,11 +14,19 @@ import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub 
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
 export class MappedFiles {
-  readonly #files = new Map<string, number>();
+  readonly #files = new Map<string, { descriptor: number; users: number }>();
 
   /** Remembers a file by a path that opens it now. */
   remember(image: FileImage, path: string): void {
-    if (!this.#files.has(image.identity)) this.#files.set(image.identity, openPath(path, 0));
+    if (!this.#files.has(image.identity)) this.#files.set(image.identity, { descriptor: openPath(path, 0), users: 1 });
+  }
+
+  /** Remembers what another process remembers; the descriptors are shared. */
+  share(other: MappedFiles): void {
+    for (const [identity, file] of other.#files) {
+      file.users++;
+      this.#files.set(identity, file);
+    }
   }
 
   /** Remembers all files of an address space, also deleted ones. */
@@ -31,11 +39,11 @@ export class MappedFiles {
   }
 
   descriptor(identity: string): number | undefined {
-    return this.#files.get(identity);
+    return this.#files.get(identity)?.descriptor;
   }
 
   free(): void {
-    for (const fd of this.#files.values()) close(fd);
+    for (const file of this.#files.values()) if (--file.users === 0) close(file.descriptor);
     this.#files.clear();
   }
 }

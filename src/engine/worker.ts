@@ -48,7 +48,10 @@ class EngineWorker {
       node: settings.node,
       key,
       log,
-      began: (absence) => void this.#away.set(absence.pid, absence),
+      began: (absence) => {
+        this.#away.set(absence.pid, absence);
+        this.#post({ began: absence.pid });
+      },
       finished: (absence, how) => {
         this.#away.delete(absence.pid);
         this.#post({
@@ -71,6 +74,7 @@ class EngineWorker {
       runDir: settings.runDir,
       log,
       guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
+      born: (guest) => void this.#guests.add(guest),
       finished: (guest) => void this.#guests.delete(guest),
     };
     const doorbells = new Doorbells(this.#loop, () => [...this.#away.values()].map((a) => a.deputy));

@@ -38,4 +38,6 @@ export type WorkerReply =
   | { id: number; error: { code: string; message: string } }
   | { id: number; progress: { phase: string; bytes: number; total: number } }
   | { log: string; fields: Readonly<Record<string, unknown>> }
+  /** A process is away now; it may have been born so. */
+  | { began: number }
   | { returned: ReturnedProcess };

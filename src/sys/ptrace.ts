@@ -14,6 +14,7 @@ const request = {
   getRegisters: 12,
   setRegisters: 13,
   detach: 17,
+  setOptions: 0x4200,
   getEventMessage: 0x4201,
   getSignalInfo: 0x4202,
   setSignalInfo: 0x4203,
@@ -98,7 +99,8 @@ export class StopTimeout extends Error {
 }
 
 const pauseAt = scratch(16);
-function nap(microseconds: number): void {
+/** Sleeps, this thread and all that it serves. */
+export function nap(microseconds: number): void {
   arena.write64(pauseAt, 0);
   arena.write64(pauseAt + 8, microseconds * 1000);
   call(nr.nanosleep, arena.address + pauseAt, 0);
@@ -160,6 +162,10 @@ export class StoppedTask {
     this.tid = tid;
     this.signal = signal;
     this.event = event;
+  }
+
+  setOptions(options: number): void {
+    mustPtrace('setOptions', this.tid, 0, options);
   }
 
   registers(): Registers {

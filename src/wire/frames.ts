@@ -62,4 +62,9 @@ export const frameType = {
   clock: 28,
   /** both ways: nothing more comes on this channel. */
   channelClosed: 29,
+  /** hosting → home: a process is wanted; answered by `forked`. */
+  fork: 30,
+  forked: 31,
+  /** hosting → home: it could not be made there after all. */
+  unborn: 32,
 } as const;

@@ -243,6 +243,18 @@ const identity: readonly Program[] = [
   program('proc-self', { mayComeHome: true }),
 ];
 
+const families: readonly Program[] = [
+  program('fork-wait'),
+  program('fork-storm'),
+  program('fork-pipes'),
+  program('fork-orphan'),
+  program('fork-zombies'),
+  program('fork-sigchld'),
+  program('fork-threads'),
+  program('fork-groups'),
+  program('fork-long'),
+];
+
 const endings: readonly Program[] = [
   ...[0, 7, 255].map((status) =>
     program(`exit-${status}`, { source: 'exit_code.c', args: [String(status)], ends: { exit: status } }),
@@ -277,5 +289,6 @@ export const programs: readonly Program[] = [
   ...threads,
   ...files,
   ...identity,
+  ...families,
   ...endings,
 ];

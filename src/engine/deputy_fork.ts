@@ -1,0 +1,33 @@
+/**
+ * A fork at home: a deputy's thread makes it, and the child becomes a deputy with a stub of its own.
+ * See docs/internals/families.md.
+ */
+import type { StoppedTask } from '../sys/ptrace.ts';
+import { writeCloneArguments } from './berth.ts';
+import type { ForkRequest } from './clone_calls.ts';
+import type { Deputy } from './deputy.ts';
+import { layout, type Stub } from './stub.ts';
+
+export interface ForkedDeputy {
+  pid: number;
+  /** Stopped, and not parked yet. */
+  task: StoppedTask;
+  stub: Stub;
+  /** In the parent's descriptor table, where one was asked for. */
+  pidfd: number;
+}
+
+const pidfdAt = 120;
+
+/** @returns -errno when the kernel refuses */
+export function forkDeputy(deputy: Deputy, request: ForkRequest): ForkedDeputy | number {
+  const { stub } = deputy;
+  return deputy.lend(request.tid, (session) => {
+    const call = writeCloneArguments(stub, { flags: request.flags, exitSignal: request.exitSignal, tid: 0 });
+    stub.memory.write64(layout.scratch + 8, stub.scratchAddress(pidfdAt));
+    const { result, task } = session.clone(call);
+    if (!task) return result;
+    const pidfd = stub.memory.i32[(layout.scratch + pidfdAt) >> 2];
+    return { pid: task.tid, task, stub: stub.renew(task), pidfd };
+  });
+}

@@ -1,0 +1,45 @@
+/* A grandchild whose parent ends goes on, with another parent that is not the one that it had; everybody who is left
+ * can still talk to it, and it ends after its grandparent has seen it work. */
+#include "common.h"
+
+static void grandchild(pid_t parent, int out)
+{
+    for (int i = 0; i < 2000 && getppid() == parent; i++) burn();
+    pid_t foster = getppid();
+    check(foster != parent && foster != getpid(), "the orphan's parent is %d", (int)foster);
+    for (int i = 0; i < 10; i++) burn();
+    pid_t self = getpid();
+    write_all(out, &self, sizeof self, "the pipe");
+    _exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    begin(argc, argv);
+    ready();
+    while (working()) {
+        int ends[2], status;
+        check(pipe(ends) == 0, "pipe");
+        pid_t child = fork();
+        check(child >= 0, "fork");
+        if (child == 0) {
+            pid_t self = getpid();
+            pid_t pid = fork();
+            check(pid >= 0, "fork in the child");
+            if (pid == 0) grandchild(self, ends[1]);
+            write_all(ends[1], &pid, sizeof pid, "the pipe");
+            _exit(3);
+        }
+        close(ends[1]);
+        pid_t announced, said;
+        read_all(ends[0], &announced, sizeof announced, "the pipe");
+        check(waitpid(child, &status, 0) == child && status == 3 << 8, "the child's status %#x", status);
+        check(kill(announced, 0) == 0, "the orphan has gone too early");
+        check(waitpid(announced, &status, WNOHANG) == -1 && errno == ECHILD, "the orphan became a child");
+        read_all(ends[0], &said, sizeof said, "the pipe");
+        check(said == announced, "the orphan says %d, its parent said %d", (int)said, (int)announced);
+        check(read(ends[0], &said, 1) == 0, "somebody still holds the pipe");
+        close(ends[0]);
+    }
+    return finish("orphans worked");
+}
