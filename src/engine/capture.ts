@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { kernel } from '../sys/kernel.ts';
-import { arena, scratch } from '../sys/memory.ts';
+import { arena, PROT_WRITE, scratch } from '../sys/memory.ts';
 import { PageMap } from '../sys/pagemap.ts';
 import {
   commandName,
   descriptorTargets,
+  exists,
   mappingFlags,
   mappings,
   resourceLimits,
@@ -22,6 +23,7 @@ import { EINTR, Registers } from '../sys/x64/registers.ts';
 import { describe } from '../sys/syscalls.ts';
 import type { FrozenTask } from './freeze.ts';
 import {
+  madeAs,
   protectionOf,
   specialNames,
   type FileImage,
@@ -41,7 +43,7 @@ export class StaysHome extends Error {
   }
 }
 
-const keptFlags = ['gd', 'wf', 'dc', 'dd', 'lo', 'hg', 'nh', 'mg', 'sr', 'rr'];
+const keptFlags = ['ac', 'nr', 'gd', 'wf', 'dc', 'dd', 'lo', 'hg', 'nh', 'mg', 'sr', 'rr'];
 
 /** Mappings and the files behind them. `own` are ranges of ours, which do not count. */
 export interface AddressSpace {
@@ -71,8 +73,26 @@ export function mapFilesPath(pid: number, mapping: { start: number; end: number 
   return `/proc/${pid}/map_files/${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
 }
 
-/** Reads the address space; with `flags` also the VmFlags. @throws StaysHome */
+/**
+ * Reads the address space; with `flags` also the VmFlags. A process that still runs may unmap a file between two looks:
+ * then all is read again.
+ * @throws StaysHome
+ */
 export function readAddressSpace(
+  pid: number,
+  options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean },
+): AddressSpace {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return readOnce(pid, options);
+    } catch (error) {
+      const vanished = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!vanished || attempt === 20 || !exists(pid)) throw error;
+    }
+  }
+}
+
+function readOnce(
   pid: number,
   options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean },
 ): AddressSpace {
@@ -352,7 +372,8 @@ export function contentRanges(pid: number, space: readonly MappingImage[]): Rang
   using map = new PageMap(pid);
   const out: Range[] = [];
   for (const m of space) {
-    if (specialNames.has(m.name) || m.shared) continue;
+    // What was never writable has no content of its own (unless a debugger wrote into it).
+    if (specialNames.has(m.name) || m.shared || (madeAs(m).protection & PROT_WRITE) === 0) continue;
     map.collect(m.start, m.end, m.file >= 0, out);
   }
   return out;

@@ -5,7 +5,7 @@
  */
 import { kernel } from '../sys/kernel.ts';
 import { readInto, writeFrom } from '../sys/remote_memory.ts';
-import { RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
+import { reap, RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
@@ -128,6 +128,9 @@ export class Deputy {
     this.#post(thread, number, args.map(BigInt), 0);
     const start = performance.now();
     while (this.#state(thread) !== slotState.done) {
+      // It may have been stopped by something else meanwhile, and nobody but us looks now.
+      const status = reap(thread.tid);
+      if (status) this.#onTask(thread, status);
       if (performance.now() - start > ownCallDeadline)
         throw new Error(`Cannot make call ${number} in thread ${thread.tid}: it does not answer`);
       kernel.call(nr.sched_yield);

@@ -86,6 +86,17 @@ export interface Preparation {
   moves: number;
 }
 
+/**
+ * How a mapping is made before its content is there. Accounting is part of what decides whether the kernel merges
+ * neighbours, and so whether mremap(2) takes them as one: a mapping that was never writable (not `ac`, accountable)
+ * stays so, and MAP_NORESERVE (`nr`) stays what it was.
+ */
+export function madeAs(m: MappingImage): { protection: number; noReserve: boolean } {
+  const PROT_READ_WRITE = 3;
+  const content = m.flags.includes('ac') || m.flags.includes('nr') || (m.protection & 2) !== 0;
+  return { protection: content ? PROT_READ_WRITE : m.protection, noReserve: m.flags.includes('nr') };
+}
+
 export const specialNames: ReadonlySet<string> = new Set(['[vvar]', '[vvar_vclock]', '[vdso]', '[vsyscall]']);
 
 export function protectionOf(permissions: string): number {

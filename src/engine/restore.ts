@@ -10,7 +10,6 @@ import {
   MAP_PRIVATE,
   MAP_SHARED,
   PROT_READ,
-  PROT_WRITE,
   scratch,
 } from '../sys/memory.ts';
 import { mappings } from '../sys/procfs.ts';
@@ -19,12 +18,11 @@ import { bodyFilter } from '../sys/seccomp_filter.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { CachedFile } from './file_cache.ts';
 import type { MappingImage, ProcessImage, ThreadImage } from './image.ts';
-import { specialNames } from './image.ts';
+import { madeAs, specialNames } from './image.ts';
 import { writeCloneArguments } from './berth.ts';
 import { decodeRegisters } from './capture.ts';
 import { layout, mapAnonymous, stubLength, type InjectedCall, type Injection, type Stub } from './stub.ts';
 
-const readWrite = PROT_READ | PROT_WRITE;
 const MREMAP_MAYMOVE_FIXED = 3;
 
 /** madvise(2) advice that recreates a VmFlag. */
@@ -38,6 +36,8 @@ interface Span {
   file: number;
   offset: number;
   shared: boolean;
+  protection: number;
+  noReserve: boolean;
 }
 
 function spans(image: ProcessImage): Span[] {
@@ -45,9 +45,22 @@ function spans(image: ProcessImage): Span[] {
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;
     const growsDown = m.flags.includes('gd');
+    const { protection, noReserve } = madeAs(m);
     const last = out[out.length - 1];
-    if (m.file < 0 && last && last.file < 0 && last.end === m.start && !growsDown && !last.growsDown) last.end = m.end;
-    else out.push({ start: m.start, end: m.end, growsDown, file: m.file, offset: m.offset, shared: m.shared });
+    const joins =
+      last &&
+      last.end === m.start &&
+      m.file < 0 &&
+      last.file < 0 &&
+      !growsDown &&
+      !last.growsDown &&
+      last.protection === protection &&
+      last.noReserve === noReserve;
+    if (joins) last.end = m.end;
+    else {
+      const { start, end, file, offset, shared } = m;
+      out.push({ start, end, growsDown, file, offset, shared, protection, noReserve });
+    }
   }
   return out;
 }
@@ -70,16 +83,16 @@ export function buildAddressSpace(
       return mapAnonymous(
         span.start,
         span.end - span.start,
-        readWrite,
-        MAP_NORESERVE | (span.growsDown ? MAP_GROWSDOWN : 0),
+        span.protection,
+        (span.noReserve ? MAP_NORESERVE : 0) | (span.growsDown ? MAP_GROWSDOWN : 0),
       );
-    const protection = span.shared ? PROT_READ : readWrite;
+    const protection = span.shared ? PROT_READ : span.protection;
     return [
       nr.mmap,
       span.start,
       span.end - span.start,
       protection,
-      MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE),
+      MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE) | (span.noReserve ? MAP_NORESERVE : 0),
       descriptors[span.file],
       span.offset,
     ];
@@ -244,7 +257,7 @@ export function finishMappings(session: Injection, image: ProcessImage): void {
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;
     const length = m.end - m.start;
-    if (!m.shared && m.protection !== readWrite) calls.push([nr.mprotect, m.start, length, m.protection]);
+    if (!m.shared && m.protection !== madeAs(m).protection) calls.push([nr.mprotect, m.start, length, m.protection]);
     if (m.shared && m.protection !== PROT_READ) calls.push([nr.mprotect, m.start, length, m.protection]);
     calls.push(...flagCalls(m));
   }

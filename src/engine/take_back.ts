@@ -3,11 +3,11 @@ import { close, openPath } from '../sys/descriptors.ts';
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { Range } from '../sys/remote_memory.ts';
-import { MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../sys/memory.ts';
+import { MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
-import { specialNames } from './image.ts';
+import { madeAs, specialNames } from './image.ts';
 import { queueSignals } from './pending_signals.ts';
 import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
@@ -48,7 +48,6 @@ export class MappedFiles {
   }
 }
 
-const readWrite = PROT_READ | PROT_WRITE;
 const MADV_DONTNEED = 4;
 const MADV_DONTNEED_LOCKED = 24;
 
@@ -90,6 +89,8 @@ function makeMapping(
   files: readonly (number | undefined)[],
 ): InjectedCall[] {
   const calls: InjectedCall[] = [];
+  const { protection, noReserve } = madeAs(w);
+  const reserve = noReserve ? MAP_NORESERVE : 0;
   const fresh = (start: number, end: number): void => {
     if (end <= start) return;
     const fd = w.file >= 0 ? files[w.file] : undefined;
@@ -98,24 +99,24 @@ function makeMapping(
         nr.mmap,
         start,
         end - start,
-        w.shared ? PROT_READ : readWrite,
-        MAP_FIXED | (w.shared ? 1 : MAP_PRIVATE),
+        w.shared ? PROT_READ : protection,
+        MAP_FIXED | reserve | (w.shared ? 1 : MAP_PRIVATE),
         fd,
         w.offset + start - w.start,
       ]);
     else
-      calls.push(
-        mapAnonymous(start, end - start, readWrite, MAP_NORESERVE | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)),
-      );
+      calls.push(mapAnonymous(start, end - start, protection, reserve | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
   };
   let from = w.start;
   for (const o of present) {
     if (o.end <= from || o.start >= w.end || !sameKind(image, w, o, oldFiles)) continue;
+    // Memory that was moved or has grown would fall into two mappings, which mremap(2) does not take as one.
+    if (w.file < 0 && (o.start > w.start || o.end < w.end)) continue;
     const start = Math.max(from, o.start);
     const end = Math.min(w.end, o.end);
     fresh(from, start);
     if (!w.shared) {
-      if (o.protection !== readWrite) calls.push([nr.mprotect, start, end - start, readWrite]);
+      if (o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
       calls.push([nr.madvise, start, end - start, o.flags.includes('lo') ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
     }
     from = end;
