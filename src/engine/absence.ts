@@ -61,6 +61,8 @@ export interface AbsenceOptions {
   held: bigint;
   /** As it left: while nothing was served the process can go on from here. A process that was born away has none. */
   left: { image: ProcessImage; space: AddressSpace } | undefined;
+  /** Of a process that was born away. */
+  parent?: number;
 }
 
 interface Homecoming {
@@ -89,6 +91,8 @@ export class Absence implements Traveller {
   /** Calls the body made, for `mosix calls`; filled when it comes home. */
   calls: [string, { count: number; milliseconds: number }][] = [];
   reason = '';
+  /** The program's own. */
+  #limits: [string, string][];
 
   /** The caller parks the deputy's threads, and then has the absence begin. */
   constructor(options: AbsenceOptions) {
@@ -100,9 +104,17 @@ export class Absence implements Traveller {
     this.uid = options.uid;
     this.command = options.command;
     this.#link = link;
+    this.#limits = options.limits;
     this.#supply = options.supply;
-    const events = { ended: (status: TaskStatus) => this.#onEnded(status) };
+    const events = {
+      ended: (status: TaskStatus) => this.#onEnded(status),
+      executed: (stop: StoppedTask) => this.#onExecuted(stop),
+    };
     this.#deputy = new Deputy({ pid, stub, link, loop: context.loop, held, events });
+  }
+
+  get parent(): number | undefined {
+    return this.#options.parent;
   }
 
   get state(): string {
@@ -143,6 +155,9 @@ export class Absence implements Traveller {
         return deputy.interrupt(frame.id);
       case frameType.thread:
         return deputy.reply(frame.id, deputy.createThread(frameJson<{ tid: number }>(frame).tid));
+      case frameType.execute:
+        this.#limits = deputy.execute(frame);
+        return;
       case frameType.fork:
         return this.#onFork(frame.id, frameJson(frame));
       case frameType.unborn: {
@@ -175,9 +190,21 @@ export class Absence implements Traveller {
     }
   }
 
+  /** The deputy is another program now: it runs at home, natively. */
+  #onExecuted(stop: StoppedTask): void {
+    setMemoryLimits(this.pid, this.#limits);
+    stop.detach();
+    this.reason = 'it executes another program';
+    this.#context.log('process.executes', { pid: this.pid, from: this.peer.name });
+    this.#link.sendFrame(frameType.executed, 0);
+    const result = { pid: this.pid, from: this.peer.name, freezeMs: 0, totalMs: 0, bytes: 0 };
+    for (const waiter of this.#returned.splice(0)) waiter.resolve(result);
+    this.#close('executed');
+  }
+
   /** The body forks: its deputy does, and the child is away from its birth. */
   #onFork(id: number, request: ForkRequest): void {
-    const { held, limits, identify } = this.#options;
+    const { held, identify } = this.#options;
     const made = forkDeputy(this.#deputy, request);
     const answer = (value: ForkAnswer): void => this.#link.sendJson(frameType.forked, value, id);
     if (typeof made === 'number') return answer({ failed: made });
@@ -193,9 +220,10 @@ export class Absence implements Traveller {
       stub,
       supply: this.#supply.forChild(pid),
       identify,
-      limits,
+      limits: this.#limits,
       held,
       left: undefined,
+      parent: this.pid,
     });
     child.deputy.park(task);
     child.begin();
@@ -306,7 +334,7 @@ export class Absence implements Traveller {
     this.#state = 'gone';
     for (const waiter of this.#returned.splice(0))
       waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
-    if (how !== 'home') this.#deputy.stub.release();
+    if (how !== 'home') this.#deputy.dispose();
     this.#supply.files.free();
     const link = this.#link;
     // What is still queued (the last frame) may go out first.

@@ -173,6 +173,8 @@ export class Guest {
         return this.#end('the program ended');
       case frameType.ready:
         return this.#end('it is home');
+      case frameType.executed:
+        return this.#end('it executes another program');
       default:
         throw new Error(`Cannot take a frame of type ${frame.type}`);
     }
@@ -380,6 +382,7 @@ export class Guest {
     this.#context.loop.start(
       () => this.#sendHome(reason),
       (error) => {
+        if (this.#state === 'ended') return;
         this.#context.log('guest.lost', { pid: this.#preparation?.pid, reason: String(error) });
         this.#link.close(error instanceof Error ? error : new Error(String(error)));
       },

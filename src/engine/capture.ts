@@ -147,13 +147,13 @@ export function refuseProcess(pid: number): void {
   }
 }
 
-/** Digest and sizes of the vDSO family; equal on nodes with the same kernel. */
+/** Digest and sizes of the vDSO family; equal on nodes with the same kernel. There is none in the middle of execve(2). */
 export function vdsoOf(pid: number): { digest: string; specials: { name: string; length: number }[] } {
   const maps = mappings(pid).filter((m) => specialNames.has(m.name) && m.name !== '[vsyscall]');
   const vdso = maps.find((m) => m.name === '[vdso]');
   const bytes = vdso ? peek(pid, vdso.start, vdso.end - vdso.start) : new Uint8Array();
   return {
-    digest: createHash('sha256').update(bytes).digest('hex'),
+    digest: vdso ? createHash('sha256').update(bytes).digest('hex') : '',
     specials: maps.map((m) => ({ name: m.name, length: m.end - m.start })),
   };
 }

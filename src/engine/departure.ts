@@ -22,7 +22,7 @@ import {
 import { measureClockOffsets } from './clock_exchange.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress } from './departure_types.ts';
 import { FileSupply } from './file_supply.ts';
-import { assertAlive, freezeProcess, thaw, type FrozenTask } from './freeze.ts';
+import { assertAlive, CannotFreeze, freezeProcess, thaw, type FrozenTask } from './freeze.ts';
 import type { Preparation, ProcessImage } from './image.ts';
 import { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
@@ -107,6 +107,8 @@ export class Departure implements Traveller {
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
     const stubBase = freeStubBase(this.pid);
+    const vdso = vdsoOf(this.pid);
+    if (vdso.digest === '') throw new CannotFreeze(this.pid, 'busy', 'it is executing a program just now');
     const preparation: Preparation & { version: number } = {
       version: protocolVersion,
       pid: this.pid,
@@ -117,7 +119,7 @@ export class Departure implements Traveller {
       stubBase,
       files: this.#supply.announce(space),
       clockOffsets: await measureClockOffsets(link),
-      vdso: vdsoOf(this.pid),
+      vdso,
       cpuFeatures: '',
       moves: 1,
     };
@@ -139,6 +141,8 @@ export class Departure implements Traveller {
       await this.#step('frozen');
       const main = frozen[0].task;
       this.#limits = resourceLimits(this.pid);
+      if (mappings(this.pid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
+        throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
       stub = Stub.install(main, this.pid, { base: options.stubBase });
       setMemoryLimits(this.pid, noLimits);
       {

@@ -9,13 +9,16 @@ import { reap, RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../
 import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
-import { slotLayout, slotState } from '../sys/x64/stub_code.ts';
+import { slotState } from '../sys/x64/stub_code.ts';
 import { decodeRequest, filled, padded, validBytes } from '../wire/call_messages.ts';
 import { frameHeader, frameType } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { stopSignals } from './default_actions.ts';
+import { DeputySlots } from './deputy_slots.ts';
 import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
+import { prepareExecution } from './deputy_execute.ts';
 import { Disowned } from './disowned.ts';
+import { decodeExecution } from './execution.ts';
 import type { SignalImage } from './image.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -26,13 +29,12 @@ import { createThread } from './restore.ts';
 import { copyInPlace, placeBuffers } from './request_buffers.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
 
-const FUTEX_WAKE = 1;
 const SIGSTOP = 19;
 const bulkChunk = 512 * 1024;
-/** Milliseconds for a call that the engine itself needs. */
-const ownCallDeadline = 10_000;
 
 export interface DeputyEvents {
+  /** Another program was executed: it has just been loaded and has not run yet. */
+  executed(stop: StoppedTask): void;
   /** The process has ended at home. */
   ended(status: TaskStatus): void;
 }
@@ -47,6 +49,7 @@ export class Deputy {
   readonly link: GuestLink;
   /** Mask of the signals that wait here, for the program's signalfds. */
   readonly #held: bigint;
+  readonly #slots: DeputySlots;
   readonly #loop: Loop;
   readonly #events: DeputyEvents;
   readonly #threads = new Map<number, DeputyThread>();
@@ -62,6 +65,7 @@ export class Deputy {
   constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; held: bigint; events: DeputyEvents }) {
     this.pid = options.pid;
     this.stub = options.stub;
+    this.#slots = new DeputySlots(options.stub, (slot) => this.#lookAt(slot));
     this.link = options.link;
     this.#loop = options.loop;
     this.#held = options.held;
@@ -77,9 +81,7 @@ export class Deputy {
     const slot = this.#freeSlot();
     const thread = new DeputyThread(task.tid, slot);
     this.#threads.set(task.tid, thread);
-    const at = this.stub.slotOffset(slot);
-    this.stub.memory.u8.fill(0, at, at + slotLayout.size);
-    this.stub.memory.write64(at + slotLayout.doorbell, this.stub.base + layout.doorbell);
+    this.#slots.clear(slot);
     this.#enterLoop(task, thread);
     task.setSignalMask(this.#held);
     this.#loop.onTask(task.tid, (status) => this.#onTask(thread, status));
@@ -103,39 +105,11 @@ export class Deputy {
 
   // ---- requests ----
 
-  /** Writes a request into a thread's slot and wakes the thread. */
-  #post(thread: DeputyThread, number: number, args: readonly bigint[], id: number): void {
-    const { memory } = this.stub;
-    const at = this.stub.slotOffset(thread.slot);
-    const words = memory.u64;
-    words[(at + slotLayout.nr) / 8] = BigInt(number);
-    for (let i = 0; i < 6; i++) words[(at + slotLayout.args) / 8 + i] = BigInt.asUintN(64, args[i] ?? 0n);
-    words[(at + slotLayout.id) / 8] = BigInt(id);
-    Atomics.store(memory.i32, at >> 2, slotState.requested);
-    kernel.call(nr.futex, memory.address + at, FUTEX_WAKE, 1, 0, 0, 0);
-  }
-
-  #state(thread: DeputyThread): number {
-    return Atomics.load(this.stub.memory.i32, this.stub.slotOffset(thread.slot) >> 2);
-  }
-
-  #result(thread: DeputyThread): number {
-    return Number(BigInt.asIntN(64, this.stub.memory.u64[(this.stub.slotOffset(thread.slot) + slotLayout.result) / 8]));
-  }
-
-  /** Makes a call of our own in a thread that has nothing else to do. */
-  #ownCall(thread: DeputyThread, number: number, ...args: number[]): number {
-    this.#post(thread, number, args.map(BigInt), 0);
-    const start = performance.now();
-    while (this.#state(thread) !== slotState.done) {
-      // It may have been stopped by something else meanwhile, and nobody but us looks now.
-      const status = reap(thread.tid);
-      if (status) this.#onTask(thread, status);
-      if (performance.now() - start > ownCallDeadline)
-        throw new Error(`Cannot make call ${number} in thread ${thread.tid}: it does not answer`);
-      kernel.call(nr.sched_yield);
-    }
-    return this.#result(thread);
+  /** A call of ours is waited for: its thread may have been stopped by something else, and nobody but us looks now. */
+  #lookAt(slot: number): void {
+    const thread = [...this.#threads.values()].find((t) => t.slot === slot);
+    const status = thread && reap(thread.tid);
+    if (status) this.#onTask(thread, status);
   }
 
   #threadOf(tid: number): DeputyThread {
@@ -168,7 +142,7 @@ export class Deputy {
     this.served++;
     thread.request = request;
     this.#waiting.push(thread);
-    this.#post(thread, wire.nr, args, frame.id);
+    this.#slots.post(thread.slot, wire.nr, args, frame.id);
   }
 
   /** A large transfer is announced: memory for it is mapped in the deputy for this one call. */
@@ -176,7 +150,7 @@ export class Deputy {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
     const thread = this.#threadOf(wire.tid);
     const { total } = largeOffsets(wire.buffers);
-    const address = this.#ownCall(thread, nr.mmap, 0, total, 3, 0x4022, -1, 0);
+    const address = this.#slots.call(thread.slot, nr.mmap, 0, total, 3, 0x4022, -1, 0);
     if (address < 0) throw new Error(`Cannot map ${total} bytes for a call of thread ${wire.tid}`);
     thread.large = { id: frame.id, address, total };
   }
@@ -195,9 +169,9 @@ export class Deputy {
     if (this.#waiting.length === 0) return false;
     let found = false;
     for (const thread of [...this.#waiting]) {
-      if (thread.request && this.#state(thread) === slotState.done) {
+      if (thread.request && this.#slots.state(thread.slot) === slotState.done) {
         found = true;
-        this.#finish(thread, this.#result(thread));
+        this.#finish(thread, this.#slots.result(thread.slot));
       }
     }
     return found;
@@ -223,6 +197,7 @@ export class Deputy {
   #finish(thread: DeputyThread, result: number): void {
     const request = this.#forget(thread);
     if (!request) return;
+    request.returned?.();
     if (request.large) return this.#finishLarge(thread, request, result);
     const { out } = this.link;
     const base = this.stub.bounceOffset(thread.slot);
@@ -256,7 +231,7 @@ export class Deputy {
             done += part;
           }
         }
-        this.#ownCall(thread, nr.munmap, address, total);
+        this.#slots.call(thread.slot, nr.munmap, address, total);
         thread.large = undefined;
         this.link.out.view.setBigInt64(frameHeader, BigInt(result), true);
         this.link.sendFrame(frameType.reply, 8, request.id);
@@ -275,7 +250,7 @@ export class Deputy {
   endThread(tid: number, code: number): void {
     const thread = this.#threads.get(tid);
     this.served++;
-    if (thread) this.#post(thread, nr.exit, [BigInt(code)], 0);
+    if (thread) this.#slots.post(thread.slot, nr.exit, [BigInt(code)], 0);
   }
 
   // ---- interruptions ----
@@ -292,7 +267,7 @@ export class Deputy {
   #onInterrupted(thread: DeputyThread, stop: StoppedTask, goOn: () => void = () => void stop.resume()): void {
     thread.interruptWanted = false;
     const { request } = thread;
-    const state = this.#state(thread);
+    const state = this.#slots.state(thread.slot);
     if (!request || state === slotState.done) return goOn();
     const registers = stop.registers();
     const { code, base } = this.stub;
@@ -315,7 +290,7 @@ export class Deputy {
     stop: StoppedTask,
     { registers, result, goOn }: { registers: Registers; result: number; goOn: () => void },
   ): void {
-    Atomics.store(this.stub.memory.i32, this.stub.slotOffset(thread.slot) >> 2, slotState.idle);
+    this.#slots.withdraw(thread.slot);
     this.#enterLoop(stop, thread, registers);
     goOn();
     this.#finish(thread, result);
@@ -327,6 +302,7 @@ export class Deputy {
     if (status.kind !== 'stopped') return this.#onEnd(thread, status);
     const stop = new StoppedTask(thread.tid, status.signal, status.event);
     if (status.event === traceEvent.stop) this.#onEventStop(thread, stop);
+    else if (status.event === traceEvent.exec) this.#events.executed(stop);
     else if (status.event !== 0) stop.resume();
     else this.#onSignal(thread, stop);
   }
@@ -408,14 +384,15 @@ export class Deputy {
     return created?.tid ?? EAGAIN;
   }
 
-  /** Lends a thread for calls of ours; afterwards it goes on with what it was doing. */
-  lend<T>(tid: number, work: (session: Injection) => T): T {
+  /** Lends a thread for calls of ours; afterwards it goes on with what it was doing, with another mask if one is given. */
+  lend<T>(tid: number, work: (session: Injection) => T, mask?: bigint): T {
     this.served++;
     const stop = this.#stop(this.#threadOf(tid));
     try {
       using session = this.stub.borrow(stop);
       return work(session);
     } finally {
+      if (mask !== undefined) stop.setSignalMask(mask);
       stop.resume();
     }
   }
@@ -432,6 +409,31 @@ export class Deputy {
     return stop;
   }
 
+  /** The body executes another program. If that fails the thread is told; if not, nothing of this deputy is left. @returns limits */
+  execute(frame: Frame): [string, string][] {
+    const wish = decodeExecution(frame.memory.buffer.subarray(frame.offset, frame.offset + frame.length));
+    const { tid, mask } = wish.execution;
+    const thread = this.#threadOf(tid);
+    const { number, args, address, length } = this.lend(
+      tid,
+      (session) => prepareExecution(this.stub, session, wish),
+      BigInt(`0x${mask}`),
+    );
+    const returned = (): void =>
+      void this.lend(tid, (session) => session.run([[nr.munmap, address, length]]), this.#held);
+    const wire = { tid, nr: number, args, large: false, buffers: [], data: 0 };
+    thread.request = { id: frame.id, wire, offsets: [], large: undefined, returned };
+    this.#waiting.push(thread);
+    this.#slots.post(thread.slot, number, args, frame.id);
+    return wish.execution.limits;
+  }
+
+  /** Its tasks are somebody else's, or no more. */
+  dispose(): void {
+    for (const tid of this.#threads.keys()) this.#loop.forgetTask(tid);
+    this.stub.release();
+  }
+
   /** Sets the action of one signal in the deputy by its first thread's own call. */
   mirrorAction(tid: number, id: number, signal: number, action: Uint8Array): void {
     const thread = this.#threadOf(tid);
@@ -442,7 +444,7 @@ export class Deputy {
     const flags = words.getBigUint64(8, true) & SA_NOCLDSTOP_NOCLDWAIT;
     const { stub } = this;
     stub.writeAction(0, recorderAction(stub, caught ? undefined : handler, flags));
-    this.reply(id, this.#ownCall(thread, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
+    this.reply(id, this.#slots.call(thread.slot, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
   }
 
   /** Gives anonymous memory back to the home node, whatever its threads are doing. @returns bytes asked for */

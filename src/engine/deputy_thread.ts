@@ -7,6 +7,8 @@ export interface PendingRequest {
   /** Offsets of the buffers in the slot's bounce memory, or in the memory mapped for a large transfer. */
   offsets: number[];
   large: { address: number; total: number } | undefined;
+  /** What is to be cleared away when the call has returned. */
+  returned?: () => void;
 }
 
 export class DeputyThread {

@@ -16,6 +16,7 @@ import { nr } from '../sys/x64/numbers.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { removeLeftCgroups } from './cgroup.ts';
 import type { Peer } from './departure_types.ts';
+import { EventLog } from './event_log.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
 /** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */
@@ -28,6 +29,7 @@ interface ControlRequest {
   op: string;
   pid?: number;
   to?: Peer;
+  after?: number;
 }
 
 class RequestError extends Error {
@@ -94,6 +96,7 @@ class Engine {
   readonly #returned = new Map<number, ReturnedProcess & { since: number }>();
   readonly #moves = new Map<number, number>();
   readonly #rates = new Map<string, { forwarded: number; at: number; perSecond: number }>();
+  readonly #events = new EventLog();
   #nextWorker = 0;
 
   constructor(config: NodeConfig, key: Uint8Array) {
@@ -130,12 +133,19 @@ class Engine {
 
   #onEvent(worker: WorkerHandle, reply: WorkerReply): void {
     if ('log' in reply) log(reply.log, reply.fields);
-    if ('began' in reply) this.#owners.set(reply.began, worker);
+    if ('began' in reply) {
+      const { pid, parent } = reply.began;
+      this.#owners.set(pid, worker);
+      if (parent) this.#events.add({ event: 'born', pid, parent });
+    }
     if (!('returned' in reply)) return;
     const { pid } = reply.returned;
     this.#owners.delete(pid);
-    if (reply.returned.how === 'home') this.#returned.set(pid, { ...reply.returned, since: Date.now() });
+    if (reply.returned.how !== 'ended') this.#returned.set(pid, { ...reply.returned, since: Date.now() });
     else this.#moves.delete(pid);
+    // One that came home to execute a program does so right now.
+    if (reply.returned.how === 'executed' || reply.returned.reason.startsWith('execve'))
+      this.#events.add({ event: 'executed', pid });
     const oldest = this.#returned.keys().next();
     if (this.#returned.size > rememberedReturns && !oldest.done) this.#returned.delete(oldest.value);
   }
@@ -159,6 +169,8 @@ class Engine {
         return this.#workers[0].ask({ op: 'ping', to: peerOf(request) });
       case 'list':
         return this.#list();
+      case 'events':
+        return this.#events.since(request.after);
       case 'calls':
         return this.#calls(pidOf(request));
       case 'shutdown':

@@ -1,7 +1,7 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
 import fs from 'node:fs';
-import { mappings, statFields, threadIds } from '../sys/procfs.ts';
+import { childrenOf, mappings, statFields, threadIds } from '../sys/procfs.ts';
 import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
@@ -12,12 +12,28 @@ export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.
 
 /** The process cannot be frozen now; it goes on as it was. */
 export class CannotFreeze extends Error {
-  readonly code: 'traced' | 'no-such-process' | 'stays-home';
+  readonly code: 'traced' | 'no-such-process' | 'stays-home' | 'busy';
   constructor(pid: number, code: CannotFreeze['code'], reason: string) {
     super(`Cannot freeze process ${pid}: ${reason}`);
     this.name = 'CannotFreeze';
     this.code = code;
   }
+}
+
+const KCMP_VM = 1;
+
+function sharesMemory(pid: number, other: number): boolean {
+  return other > 0 && kernel.call(nr.kcmp, pid, other, KCMP_VM, 0, 0) === 0;
+}
+
+/**
+ * Between vfork and exec two processes have one memory, and one of them waits where nothing can stop it: this passes.
+ * @throws CannotFreeze
+ */
+function refuseBorrowedMemory(pid: number): void {
+  const relatives = [Number(statFields(pid)(4)), ...childrenOf(pid)];
+  if (relatives.some((other) => sharesMemory(pid, other)))
+    throw new CannotFreeze(pid, 'busy', 'it shares its memory with another process (vfork)');
 }
 
 /** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
@@ -56,6 +72,7 @@ export interface FrozenTask {
 export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
   const frozen = new Map<number, FrozenTask>();
   const waits = new Map<number, number | undefined>();
+  refuseBorrowedMemory(pid);
   try {
     for (let found = true; found;) {
       found = false;
@@ -78,6 +95,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
       }
     }
     if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
+    refuseBorrowedMemory(pid);
     await leaveVdso(loop, pid, frozen);
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
   } catch (error) {

@@ -11,6 +11,7 @@ import { heldSignalCalls } from './held_signals.ts';
 import { bitOf } from './pending_signals.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cloneCalls } from './clone_calls.ts';
+import { executeCalls } from './execute_call.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
@@ -88,6 +89,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     );
   },
   ...cloneCalls,
+  ...executeCalls,
   mmap: (body, thread, call) => mapFile(body, thread, call),
   clock_gettime: (body, thread, call) => {
     const clock = Number(BigInt.asIntN(32, call.args[0]));

@@ -50,7 +50,7 @@ class EngineWorker {
       log,
       began: (absence) => {
         this.#away.set(absence.pid, absence);
-        this.#post({ began: absence.pid });
+        this.#post({ began: { pid: absence.pid, parent: absence.parent } });
       },
       finished: (absence, how) => {
         this.#away.delete(absence.pid);

@@ -29,7 +29,7 @@ export interface ReturnedProcess {
   from: string;
   reason: string;
   calls: [string, { count: number; milliseconds: number }][];
-  /** "home" or "ended". */
+  /** "home", "executed" (at home, as another program) or "ended". */
   how: string;
 }
 
@@ -39,5 +39,5 @@ export type WorkerReply =
   | { id: number; progress: { phase: string; bytes: number; total: number } }
   | { log: string; fields: Readonly<Record<string, unknown>> }
   /** A process is away now; it may have been born so. */
-  | { began: number }
+  | { began: { pid: number; parent: number | undefined } }
   | { returned: ReturnedProcess };

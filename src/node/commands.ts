@@ -3,17 +3,17 @@ import * as v from 'valibot';
 
 import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
-import { suggestion } from '../lib/suggest.ts';
 import type { MosdHello, MosdList, NodeRow, RunOptions } from '../wire/command_protocol.ts';
 import type { GuestAddress, MigrationProgress, MoveResult, ProcessRow } from '../wire/engine_protocol.ts';
 import { LineClientError, RefusedError } from '../wire/line_errors.ts';
-import { pause } from './backoff.ts';
 import type { Caller, Handler } from './command_server.ts';
 import type { EngineLink } from './engine_link.ts';
 import type { Job, Jobs } from './jobs.ts';
 import { findProcess, processFor } from './local_process.ts';
 import type { Log } from './log.ts';
 import type { PeerLink } from './peer_link.ts';
+import type { Placement } from './placement.ts';
+import { unreachable } from './targets.ts';
 
 export interface CommandsOptions {
   config: NodeConfig;
@@ -21,17 +21,15 @@ export interface CommandsOptions {
   engine: EngineLink;
   peers: readonly PeerLink[];
   jobs: Jobs;
+  placement: Placement;
+  /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
+  targetOf: (node: string) => Promise<GuestAddress | undefined>;
   log: Log;
   /** Ends mosd, after the answer is out. */
   stop: () => void;
 }
 
 type OnProgress = (progress: MigrationProgress) => void;
-
-/** Attempts to move a program that mosrun has just started, while its node says that it is busy. */
-const PLACE_ATTEMPTS = 5;
-/** Milliseconds between them; grows by as much each time. */
-const PLACE_PAUSE_MS = 100;
 
 const pidSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const pidRequest = v.looseObject({ pid: pidSchema });
@@ -107,7 +105,7 @@ export class Commands {
       throw new RefusedError('no-such-process', 'Cannot run the program: mosd cannot see its process');
     this.#starting.set(caller.gone, job);
     // The connection closes by itself when the process becomes the program: its descriptor is close-on-exec.
-    const onGone = (): void => void this.#place(caller.gone);
+    const onGone = (): void => void this.#started(caller.gone);
     if (caller.gone.aborted) onGone();
     else caller.gone.addEventListener('abort', onGone);
     return { node: config.name };
@@ -119,29 +117,11 @@ export class Commands {
     if (job !== undefined) this.#options.jobs.remove(job);
   }
 
-  /** Moves a program that has just started to where its user wants it. Never rejects: nobody is left to be told. */
-  async #place(gone: AbortSignal): Promise<void> {
-    const { engine, jobs, log } = this.#options;
+  /** mosrun has become the program. */
+  async #started(gone: AbortSignal): Promise<void> {
     const job = this.#starting.get(gone);
     this.#starting.delete(gone);
-    if (job === undefined || job.options.home || job.options.restrict === undefined) return;
-    const { pid, options } = job;
-    const to = options.restrict ?? '';
-    for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(job); attempt += 1) {
-      try {
-        const target = await this.#targetOf(to);
-        if (target === undefined) return;
-        const result = await engine.engine.migrate({ pid, to: target }, () => {});
-        log('run.placed', { pid, to, freezeMs: result.freezeMs, totalMs: result.totalMs, bytes: result.bytes });
-        job.reason = undefined;
-        return;
-      } catch (error) {
-        job.reason = messageOf(error);
-        log('run.stays', { pid, to, attempt, why: job.reason });
-        if (!(error instanceof RefusedError) || error.code !== 'busy') return;
-        await pause(attempt * PLACE_PAUSE_MS, new AbortController().signal);
-      }
-    }
+    if (job !== undefined) await this.#options.placement.place(job);
   }
 
   async #migrate(
@@ -152,7 +132,7 @@ export class Commands {
     const { pid, to, wait } = request;
     const what = `migrate process ${pid} to ${to}`;
     // Not everybody may learn whether a process exists; but a mistyped node is said first, it is the likelier mistake.
-    const target = to === 'home' ? undefined : await this.#targetOf(to);
+    const target = to === 'home' ? undefined : await this.#options.targetOf(to);
     processFor(pid, caller, what);
     this.#checkMovable(pid, what);
     const move = this.#move(pid, target, onProgress);
@@ -180,28 +160,9 @@ export class Commands {
     return processFor(pid, caller, `${verb} process ${pid}`);
   }
 
-  /**
-   * Where a node's engine is; undefined if it is this node.
-   * @throws RefusedError if there is no such node or its mosd is not linked with this one
-   */
-  async #targetOf(name: string): Promise<GuestAddress | undefined> {
-    const { config, peers } = this.#options;
-    if (name === config.name) return undefined;
-    const link = peers.find(({ peer }) => peer.name === name);
-    if (link === undefined) {
-      const known = [config.name, ...peers.map(({ peer }) => peer.name)];
-      const message = `Cannot find the node "${name}"${suggestion(name, known)} (this node knows ${known.join(', ')})`;
-      throw new RefusedError('no-such-node', message);
-    }
-    await link.tried; // mosd has just started, perhaps
-    const { state, why } = link.status();
-    if (state !== 'up') throw unreachable(name, why ?? 'it has not answered yet');
-    return { name, address: link.peer.address, guestPort: link.peer.guestPort };
-  }
-
   /** The engine of the node must answer, too: mosrun's caller wants to know before the program runs. */
   async #checkReachable(name: string): Promise<void> {
-    const target = await this.#targetOf(name);
+    const target = await this.#options.targetOf(name);
     if (target === undefined) return;
     try {
       await this.#options.engine.engine.ping(target);
@@ -225,10 +186,6 @@ export class Commands {
 function asItIsNow(row: ProcessRow): ProcessRow {
   const { threads, memoryBytes } = findProcess(row.pid) ?? row;
   return { ...row, threads, memoryBytes };
-}
-
-function unreachable(name: string, why: string): RefusedError {
-  return new RefusedError('node-unreachable', `Cannot reach the node "${name}": ${why}; all nodes: mosps --nodes`);
 }
 
 /** What the engine answers, as a whole sentence. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
 import { reasonOf } from '../lib/errors.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
+import type { GuestAddress } from '../wire/engine_protocol.ts';
 import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
@@ -13,6 +14,8 @@ import { Jobs } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
 import { LINK_TIMES, PeerLink, type LinkTimes } from './peer_link.ts';
 import { PeerListener } from './peer_listener.ts';
+import { Placement } from './placement.ts';
+import { targetOf } from './targets.ts';
 
 export interface DaemonOptions {
   configFile: string;
@@ -30,6 +33,7 @@ export class Daemon {
   readonly #peers: PeerLink[];
   readonly #listener: PeerListener;
   readonly #server: CommandServer;
+  readonly #placement: Placement;
   #lock: Disposable | undefined;
 
   /** @throws ConfigError */
@@ -40,7 +44,7 @@ export class Daemon {
     const log = options.log ?? createLog(config.name);
     this.config = config;
     this.#log = log;
-    this.#engine = new EngineLink({ config, configFile, log });
+    this.#engine = new EngineLink({ config, configFile, log, onEvent: (event) => this.#placement.onEvent(event) });
     this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes }));
     this.#listener = new PeerListener({
       config,
@@ -53,12 +57,17 @@ export class Daemon {
       this.stop();
       options.onStop?.();
     };
+    const jobs = new Jobs();
+    const target = (node: string): Promise<GuestAddress | undefined> => targetOf(node, config, this.#peers);
+    this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target });
     const commands = new Commands({
       config,
       version: version(),
       engine: this.#engine,
       peers: this.#peers,
-      jobs: new Jobs(),
+      jobs,
+      placement: this.#placement,
+      targetOf: target,
       log,
       stop,
     });
@@ -83,6 +92,7 @@ export class Daemon {
     this.#server.stop();
     this.#listener.stop();
     for (const peer of this.#peers) peer.stop();
+    this.#placement.stop();
     this.#engine.stop();
     this.#lock?.[Symbol.dispose]();
     this.#lock = undefined;

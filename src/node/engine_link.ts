@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EngineClient } from '../wire/engine_client.ts';
+import type { EngineEvent } from '../wire/engine_protocol.ts';
 import { LineClient } from '../wire/line_client.ts';
 import { LineClientError, RefusedError } from '../wire/line_errors.ts';
 import { Backoff, pause } from './backoff.ts';
@@ -33,6 +34,8 @@ export interface EngineLinkOptions {
   /** Handed to the engine that is started. */
   configFile: string;
   log: Log;
+  /** Something happened to a process that is or was away. */
+  onEvent?: (event: EngineEvent) => void;
 }
 
 export class EngineLink {
@@ -45,6 +48,7 @@ export class EngineLink {
   #connection: LineClient | undefined;
   #pid: number | undefined;
   #why = 'it is being started';
+  #nextEvent: number | undefined;
 
   constructor(options: EngineLinkOptions) {
     this.#options = options;
@@ -107,7 +111,22 @@ export class EngineLink {
     this.#backoff.reset();
     this.#options.log('engine.up', { pid: hello.pid, version: hello.version });
     this.#tried.resolve();
+    void this.#follow(engine);
     throw new EngineError(await connection.closed);
+  }
+
+  /** Passes on what the engine tells, until the connection ends. */
+  async #follow(engine: EngineClient): Promise<void> {
+    const { log, onEvent } = this.#options;
+    try {
+      while (this.#client === engine) {
+        const { next, events } = await engine.events(this.#nextEvent);
+        this.#nextEvent = next;
+        for (const event of events) onEvent?.(event);
+      }
+    } catch (error) {
+      if (this.#client === engine) log('engine.silent', { why: messageOf(error) });
+    }
   }
 
   async #connectOrStart(): Promise<LineClient> {

@@ -24,6 +24,23 @@ export class Jobs {
     return job;
   }
 
+  /** A process of a job has made another one: it belongs to the same job. @returns undefined if neither is known */
+  join(parent: number, pid: number): Job | undefined {
+    const of = this.get(parent);
+    return of === undefined ? undefined : this.add(pid, of.options);
+  }
+
+  /** The job that a process belongs to, as long as it is the same process. */
+  get(pid: number): Job | undefined {
+    const job = this.#jobs.get(pid);
+    return job !== undefined && this.isAlive(job) ? job : undefined;
+  }
+
+  all(): Job[] {
+    this.#prune();
+    return [...this.#jobs.values()];
+  }
+
   remove(job: Job): void {
     if (this.#jobs.get(job.pid) === job) this.#jobs.delete(job.pid);
   }

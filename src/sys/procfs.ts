@@ -84,6 +84,18 @@ export function signalSets(tid: number): SignalSets {
   };
 }
 
+/** Processes whose parent is (a thread of) this one; none if it has ended, or the kernel does not say. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return threadIds(pid).flatMap((tid) => {
+      const text = fs.readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1');
+      return text.split(' ').filter(Boolean).map(Number);
+    });
+  } catch {
+    return [];
+  }
+}
+
 export function threadIds(pid: number): number[] {
   return fs.readdirSync(`/proc/${pid}/task`).map(Number);
 }

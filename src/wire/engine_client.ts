@@ -2,6 +2,7 @@
 import type {
   CallList,
   EngineHello,
+  EventList,
   GuestAddress,
   MigrationProgress,
   MoveResult,
@@ -54,6 +55,11 @@ export class EngineClient {
 
   ping(to: GuestAddress): Promise<PingResult> {
     return this.#client.request('ping', { to }, { timeoutMs: PING_TIMEOUT_MS }) as Promise<PingResult>;
+  }
+
+  /** Events behind the first `after`; waits some seconds for one. Without `after`: what to ask for next time. */
+  events(after?: number): Promise<EventList> {
+    return this.#client.request('events', { after }) as Promise<EventList>;
   }
 
   /** Brings everything home, sends guests home, and ends the engine. */

@@ -93,6 +93,19 @@ export interface ProcessList {
   returned: ProcessRow[];
 }
 
+/** What became of a process while it was away. */
+export type EngineEvent =
+  /** It was made there. */
+  | { event: 'born'; pid: number; parent: number }
+  /** It is at home again, as another program. */
+  | { event: 'executed'; pid: number };
+
+export interface EventList {
+  /** What to ask for next time. */
+  next: number;
+  events: EngineEvent[];
+}
+
 export interface CallList {
   calls: { name: string; count: number; micros: number }[];
   reasons: { reason: string; count: number }[];

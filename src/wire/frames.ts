@@ -67,4 +67,8 @@ export const frameType = {
   forked: 31,
   /** hosting → home: it could not be made there after all. */
   unborn: 32,
+  /** hosting → home: the program executes another one; a failure is answered by `reply`. */
+  execute: 33,
+  /** home → hosting: it did, and the body is of no use any more. */
+  executed: 34,
 } as const;

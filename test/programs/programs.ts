@@ -253,6 +253,8 @@ const families: readonly Program[] = [
   program('fork-threads'),
   program('fork-groups'),
   program('fork-long'),
+  program('fork-exec'),
+  program('exec-self', { mayComeHome: true }),
 ];
 
 const endings: readonly Program[] = [

@@ -1,0 +1,68 @@
+/** The slots of one deputy: requests go in, states and results come out (docs/internals/slots.md). */
+import { kernel } from '../sys/kernel.ts';
+import { nr } from '../sys/x64/numbers.ts';
+import { slotLayout, slotState } from '../sys/x64/stub_code.ts';
+import { layout, type Stub } from './stub.ts';
+
+const FUTEX_WAKE = 1;
+/** Milliseconds for a call that the engine itself needs. */
+const ownCallDeadline = 10_000;
+/** Milliseconds that such a call takes at most when nothing comes in its way. */
+const patience = 1;
+
+export class DeputySlots {
+  readonly #stub: Stub;
+  readonly #meanwhile: (slot: number) => void;
+
+  /** @param meanwhile deals with stops of the slot's thread: a signal may have stopped it */
+  constructor(stub: Stub, meanwhile: (slot: number) => void) {
+    this.#stub = stub;
+    this.#meanwhile = meanwhile;
+  }
+
+  /** Makes a slot ready for the thread that is to have it. */
+  clear(slot: number): void {
+    const at = this.#stub.slotOffset(slot);
+    this.#stub.memory.u8.fill(0, at, at + slotLayout.size);
+    this.#stub.memory.write64(at + slotLayout.doorbell, this.#stub.base + layout.doorbell);
+  }
+
+  /** Writes a request and wakes the thread. */
+  post(slot: number, number: number, args: readonly bigint[], id: number): void {
+    const { memory } = this.#stub;
+    const at = this.#stub.slotOffset(slot);
+    const words = memory.u64;
+    words[(at + slotLayout.nr) / 8] = BigInt(number);
+    for (let i = 0; i < 6; i++) words[(at + slotLayout.args) / 8 + i] = BigInt.asUintN(64, args[i] ?? 0n);
+    words[(at + slotLayout.id) / 8] = BigInt(id);
+    Atomics.store(memory.i32, at >> 2, slotState.requested);
+    kernel.call(nr.futex, memory.address + at, FUTEX_WAKE, 1, 0, 0, 0);
+  }
+
+  state(slot: number): number {
+    return Atomics.load(this.#stub.memory.i32, this.#stub.slotOffset(slot) >> 2);
+  }
+
+  /** Takes a request back. */
+  withdraw(slot: number): void {
+    Atomics.store(this.#stub.memory.i32, this.#stub.slotOffset(slot) >> 2, slotState.idle);
+  }
+
+  result(slot: number): number {
+    return Number(BigInt.asIntN(64, this.#stub.memory.u64[(this.#stub.slotOffset(slot) + slotLayout.result) / 8]));
+  }
+
+  /** Makes a call of our own in a thread that has nothing else to do. */
+  call(slot: number, number: number, ...args: number[]): number {
+    this.post(slot, number, args.map(BigInt), 0);
+    const start = performance.now();
+    while (this.state(slot) !== slotState.done) {
+      const waited = performance.now() - start;
+      if (waited > patience) this.#meanwhile(slot);
+      if (waited > ownCallDeadline)
+        throw new Error(`Cannot make call ${number} in process ${this.#stub.pid}: slot ${slot} does not answer`);
+      kernel.call(nr.sched_yield);
+    }
+    return this.result(slot);
+  }
+}
