@@ -154,7 +154,7 @@ export class Absence implements Traveller {
       case frameType.interrupt:
         return deputy.interrupt(frame.id);
       case frameType.thread:
-        return deputy.reply(frame.id, deputy.createThread(frameJson<{ tid: number }>(frame).tid));
+        return deputy.reply(frame.id, deputy.createThread(frameJson(frame)));
       case frameType.execute:
         this.#limits = deputy.execute(frame);
         return;
@@ -244,7 +244,8 @@ export class Absence implements Traveller {
     }
     const tasks = deputy.takeApart();
     const main = tasks[0];
-    if (main && signal !== 9) {
+    if (!main) return;
+    if (signal !== 9) {
       using session = deputy.stub.borrow(main);
       deputy.stub.writeAction(0, recorderAction(deputy.stub, 0n, 0n));
       session.run([
@@ -312,13 +313,20 @@ export class Absence implements Traveller {
     this.calls = message.calls;
     this.reason = message.reason;
     const tasks = deputy.takeApart();
+    if (tasks.length === 0) return;
     this.#tasks = tasks;
     message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
     adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#supply.files, identify });
   }
 
+  /** Whether the process has ended: any look at its threads may have shown that. */
+  #ended(): boolean {
+    return this.#state === 'gone';
+  }
+
   #onHome(): void {
     const home = this.#homecoming!;
+    if (this.#ended()) return;
     resumeAtHome(this.#deputy.stub, this.#tasks, home.image);
     setMemoryLimits(this.pid, home.image.limits);
     const freezeMs = performance.now() - home.start + home.frozenFor;
@@ -353,6 +361,7 @@ export class Absence implements Traveller {
 /** The deputy's memory is as it was: put the threads back to where they were stopped. */
 function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
   const tasks = deputy.takeApart();
+  if (tasks.length === 0) return;
   image.signals.push(...deputy.signalsAfter(0));
   resumeAtHome(deputy.stub, tasks, image);
 }

@@ -8,7 +8,7 @@ import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { poke } from '../sys/remote_memory.ts';
 import { describe, nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { ERESTARTSYS } from '../sys/x64/registers.ts';
+import { ERESTARTNOINTR, ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
 import {
   isLarge,
@@ -21,8 +21,8 @@ import {
   type BodyCall,
 } from './body_call.ts';
 import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping } from './body_host.ts';
+import { freezeBody, type FrozenThread } from './body_freeze.ts';
 import { BodyThread } from './body_thread.ts';
-import { sleepingFor } from './freeze.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
 import type { SignalImage } from './image.ts';
@@ -126,8 +126,17 @@ export class Body implements BodyHost {
       thread.wait = undefined;
       thread.restartOf = 0;
     }
+    if (this.#hasSignal(thread)) return this.finish(thread, call, ERESTARTNOINTR);
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
+  }
+
+  /** A call that is taken while a signal is due waits on all the same: its handler must run first. */
+  #hasSignal(thread: BodyThread): boolean {
+    if (!thread.mayHaveSignal) return false;
+    thread.mayHaveSignal = false;
+    const { pending, blocked } = signalSets(thread.hostTid);
+    return (pending & ~blocked) !== 0n;
   }
 
   #plan(thread: BodyThread, call: BodyCall): void {
@@ -265,8 +274,7 @@ export class Body implements BodyHost {
 
   /** Lets the kernel make a call that sends a signal to the process itself, and sees to it that it acts. */
   letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void {
-    const othersWait = this.threads.some((t) => t !== thread && t.call);
-    if (!othersWait) return this.letThrough(thread, call);
+    if (this.threads.length === 1) return this.letThrough(thread, call);
     // The stop comes after the call: then the signal is queued, and a thread that waits at home can be told.
     thread.call = undefined;
     thread.running.interrupt();
@@ -274,6 +282,7 @@ export class Body implements BodyHost {
     const stop = thread.awaitStop();
     if (stop) this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
     this.#wakeFor(signal);
+    for (const other of this.threads) if (!other.call) other.mayHaveSignal = true;
   }
 
   /** Ends a blocked call by injected calls in its thread: `work` gives the result. */
@@ -347,7 +356,7 @@ export class Body implements BodyHost {
     if (ignored && (sets.blocked & bit) === 0n) return;
     if (carrier.call) {
       carrier.signalsAfterCall.push(signal);
-      return this.#interruptCall(carrier);
+      return this.interruptCall(carrier);
     }
     const stop = carrier.stopNow();
     if (stop) this.#queueInto(carrier, stop, [signal]);
@@ -358,16 +367,17 @@ export class Body implements BodyHost {
     const bit = 1n << BigInt(signal.signal - 1);
     const target = this.threads.find((t) => t.tid === signal.tid);
     if (!target) return this.#interruptSomebody(bit);
-    if (target.call && (signalSets(target.hostTid).blocked & bit) === 0n) this.#interruptCall(target);
+    if (target.call && (signalSets(target.hostTid).blocked & bit) === 0n) this.interruptCall(target);
   }
 
   /** When all threads that could take a signal are in forwarded calls, one of these calls must end. */
   #interruptSomebody(bit: bigint): void {
     const open = this.threads.filter((t) => (signalSets(t.hostTid).blocked & bit) === 0n);
-    if (open.length && open.every((t) => t.call)) this.#interruptCall(open[0]);
+    if (open.length && open.every((t) => t.call)) this.interruptCall(open[0]);
   }
 
-  #interruptCall(thread: BodyThread): void {
+  /** Home is to end the call of a thread. */
+  interruptCall(thread: BodyThread): void {
     if (thread.call) this.link.sendFrame(frameType.interrupt, 0, thread.call.id);
   }
 
@@ -467,23 +477,8 @@ export class Body implements BodyHost {
   }
 
   /** Stops everything for the way home. @returns the stopped threads */
-  async freeze(milliseconds: number): Promise<{ thread: BodyThread; stop: StoppedTask }[]> {
+  freeze(milliseconds: number): Promise<FrozenThread[]> {
     this.#returning = true;
-    const waits = this.threads.map(async (thread) => {
-      if (thread.held) return { thread, stop: thread.held };
-      const next = thread.nextStop(this.loop, milliseconds);
-      if (thread.call) this.#interruptCall(thread);
-      else {
-        thread.waitedHere = sleepingFor(thread.hostTid);
-        thread.running.interrupt();
-      }
-      return { thread, stop: await next };
-    });
-    const stops = await Promise.all(waits);
-    const out: { thread: BodyThread; stop: StoppedTask }[] = [];
-    for (const { thread, stop } of stops)
-      if (stop)
-        out.push({ thread, stop: await thread.leaveVdso(this.loop, { stop, pid: this.hostPid, milliseconds }) });
-    return out;
+    return freezeBody(this, milliseconds);
   }
 }

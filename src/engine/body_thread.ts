@@ -23,6 +23,8 @@ export class BodyThread {
   held: StoppedTask | undefined;
   /** Signals to queue in the thread when its call has ended. */
   signalsAfterCall: SignalImage[] = [];
+  /** Another thread has sent a signal since this one made its last call. */
+  mayHaveSignal = false;
   #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
 
   constructor(tid: number, hostTid: number) {
@@ -65,19 +67,25 @@ export class BodyThread {
     }
   }
 
-  /** Nobody may be captured inside the vDSO (see freeze.ts): a thread that stopped there runs a moment longer. */
-  async leaveVdso(loop: Loop, at: { stop: StoppedTask; pid: number; milliseconds: number }): Promise<StoppedTask> {
+  /**
+   * Nobody may be captured inside the vDSO (see freeze.ts): a thread that stopped there runs a moment longer.
+   * @returns its stop; undefined when it has ended
+   */
+  async leaveVdso(
+    loop: Loop,
+    at: { stop: StoppedTask; pid: number; milliseconds: number },
+  ): Promise<StoppedTask | undefined> {
     const vdso = mappings(at.pid).find((m) => m.name === '[vdso]');
     const inside = (stop: StoppedTask): boolean => {
       const rip = stop.registers().number('rip');
       return vdso !== undefined && rip >= vdso.start && rip < vdso.end;
     };
-    let { stop } = at;
-    for (let attempt = 0; attempt < 20 && stop.event !== 0 && inside(stop); attempt++) {
+    let stop: StoppedTask | undefined = at.stop;
+    for (let attempt = 0; attempt < 20 && stop && stop.event !== 0 && inside(stop); attempt++) {
       const next = this.nextStop(loop, at.milliseconds);
       stop.resume();
       this.running.interrupt();
-      stop = (await next) ?? stop;
+      stop = await next;
     }
     return stop;
   }

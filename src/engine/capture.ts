@@ -133,12 +133,19 @@ function refuseMapping(pid: number, m: Mapping, flags: ReadonlySet<string>): voi
   if (flags.has('um') || flags.has('uw')) throw new StaysHome(pid, `it uses userfaultfd (${where})`);
 }
 
+/** Each thread that is away needs a slot. @throws StaysHome */
+export function refuseThreads(pid: number, count: number): void {
+  if (count > layout.slotCount)
+    throw new StaysHome(pid, `it has ${count} threads, and at most ${layout.slotCount} can be away`);
+}
+
 /** What keeps a process home before it is even stopped. @throws StaysHome */
 export function refuseProcess(pid: number): void {
   const fields = status(pid);
   if (fields.get('State')?.startsWith('Z')) throw new StaysHome(pid, 'it has ended (zombie)');
   if (fields.get('Kthread') === '1' || !fields.has('VmSize')) throw new StaysHome(pid, 'it is a kernel thread');
   if (Number(fields.get('Seccomp') ?? 0) !== 0) throw new StaysHome(pid, 'it runs under a seccomp filter of its own');
+  refuseThreads(pid, Number(fields.get('Threads') ?? 0));
   const policy = Number(statFields(pid)(41));
   if (policy === 1 || policy === 2 || policy === 6) throw new StaysHome(pid, 'it is in a real-time scheduling class');
   for (const [fd, target] of descriptorTargets(pid)) {
@@ -151,7 +158,8 @@ export function refuseProcess(pid: number): void {
 export function vdsoOf(pid: number): { digest: string; specials: { name: string; length: number }[] } {
   const maps = mappings(pid).filter((m) => specialNames.has(m.name) && m.name !== '[vsyscall]');
   const vdso = maps.find((m) => m.name === '[vdso]');
-  const bytes = vdso ? peek(pid, vdso.start, vdso.end - vdso.start) : new Uint8Array();
+  if (!vdso) throw new StaysHome(pid, 'it has no vDSO, or has ended');
+  const bytes = peek(pid, vdso.start, vdso.end - vdso.start);
   return {
     digest: vdso ? createHash('sha256').update(bytes).digest('hex') : '',
     specials: maps.map((m) => ({ name: m.name, length: m.end - m.start })),
@@ -192,7 +200,7 @@ export function captureThreads(
     const registers = task.registers();
     const mask = task.signalMask();
     const rseq = task.rseq();
-    const extendedState = Buffer.from(task.extendedState()).toString('base64');
+    const extendedState = encodeExtendedState(task.extendedState());
     using session = stub.borrow(task, mask);
     const calls: InjectedCall[] = [
       [nr.sigaltstack, 0, at],
@@ -228,6 +236,12 @@ export function captureThreads(
     });
   });
   return { threads, actions, brk };
+}
+
+/** The end of the area is zero unless the program uses the CPU's newest registers; with many threads that counts. */
+function encodeExtendedState(bytes: Uint8Array): string {
+  const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+  return Buffer.from(bytes.subarray(0, used)).toString('base64');
 }
 
 export function encodeRegisters(registers: Registers): string {

@@ -6,7 +6,7 @@ import { nameOf } from '../sys/syscalls.ts';
 import { nap, type StoppedTask } from '../sys/ptrace.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { frameType } from '../wire/frames.ts';
+import { frameType, noSlot } from '../wire/frames.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
@@ -126,14 +126,28 @@ function isFork(flags: number): boolean {
   return (low & ~(homeFlags | bodyFlags)) === 0 && (high === 0 || high === cloneFlag.clearSighand);
 }
 
+/** What a thread shares with its maker at home, where descriptors, directories and semaphores are. */
+const threadHomeFlags = cloneFlag.fs | cloneFlag.files | cloneFlag.sysvsem;
+/** CLONE_PTRACE, CLONE_DETACHED, CLONE_UNTRACED: without meaning for a program that nobody traces. */
+const withoutMeaning = 0x2000 | 0x400000 | 0x800000;
+
 /** A thread is made at home first: its id there is its id here. */
 function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
-  body.request(thread, frameType.thread, { tid: thread.tid }, (tid) => {
+  const { flags } = request;
+  const known = neededForThread | threadHomeFlags | bodyFlags | withoutMeaning;
+  if (request.more || flags >= 2 ** 32 || (flags & ~known) !== 0)
+    return body.comeHome(thread, `${nameOf(call.nr)} of a thread with flags ${flags.toString(16)}`);
+  const wish = { tid: thread.tid, flags: flags & (neededForThread | threadHomeFlags) };
+  body.request(thread, frameType.thread, wish, (tid) => {
+    if (tid === noSlot) return body.comeHome(thread, `it makes more than ${layout.slotCount} threads`);
     if (tid < 0) return body.finish(thread, call, tid);
     body.takeOver(thread, call, (session) => {
-      const flags = (request.flags % 2 ** 32) >>> 0;
-      const { result, task } = cloneHere(body, session, { ...request, flags, tid });
-      if (!task) return result;
+      const here = neededForThread | threadHomeFlags | (flags & bodyFlags);
+      const { result, task } = cloneHere(body, session, { ...request, flags: here, tid });
+      if (!task) {
+        body.link.sendJson(frameType.threadEnded, { tid, code: 0 });
+        return result === EEXIST ? EAGAIN : result;
+      }
       giveContext(session, task, request);
       body.addThread(tid, task.tid);
       body.resumeNew(task);

@@ -14,6 +14,7 @@ import {
   interruptedSignals,
   readAddressSpace,
   refuseProcess,
+  refuseThreads,
   StaysHome,
   vdsoOf,
   type AddressSpace,
@@ -140,6 +141,7 @@ export class Departure implements Traveller {
     try {
       await this.#step('frozen');
       const main = frozen[0].task;
+      refuseThreads(this.pid, frozen.length);
       this.#limits = resourceLimits(this.pid);
       if (mappings(this.pid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
         throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');

@@ -5,13 +5,13 @@
  */
 import { kernel } from '../sys/kernel.ts';
 import { readInto, writeFrom } from '../sys/remote_memory.ts';
-import { reap, RunningTask, StoppedTask, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
+import { reap, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
 import { slotState } from '../sys/x64/stub_code.ts';
 import { decodeRequest, filled, padded, validBytes } from '../wire/call_messages.ts';
-import { frameHeader, frameType } from '../wire/frames.ts';
+import { frameHeader, frameType, noSlot } from '../wire/frames.ts';
 import { largeOffsets } from './body_call.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputySlots } from './deputy_slots.ts';
@@ -91,7 +91,7 @@ export class Deputy {
   #freeSlot(): number {
     const used = new Set([...this.#threads.values()].map((t) => t.slot));
     for (let slot = 0; slot < layout.slotCount; slot++) if (!used.has(slot)) return slot;
-    throw new Error(`Cannot host more than ${layout.slotCount} threads of process ${this.pid}`);
+    throw new RangeError(`Cannot park another thread of process ${this.pid}: all ${layout.slotCount} slots are taken`);
   }
 
   #enterLoop(task: StoppedTask, thread: DeputyThread, registers: Registers = task.registers()): void {
@@ -370,12 +370,13 @@ export class Deputy {
 
   // ---- threads ----
 
-  /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, or -errno */
-  createThread(tid: number): number {
+  /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, -errno, or `noSlot` */
+  createThread({ tid, flags }: { tid: number; flags: number }): number {
     const EAGAIN = -11;
+    if (this.#threads.size >= layout.slotCount) return noSlot;
     const created = this.lend(tid, (session) => {
       try {
-        return createThread(this.stub, session, 0);
+        return createThread(this.stub, session, 0, flags);
       } catch {
         return undefined;
       }
@@ -397,16 +398,20 @@ export class Deputy {
     }
   }
 
+  /** Stops a thread, whatever it does. @throws TaskEnded, StopTimeout */
   #stop(thread: DeputyThread): StoppedTask {
     const running = new RunningTask(thread.tid);
-    running.interrupt();
-    let stop = running.waitStop();
-    while (stop.event !== traceEvent.stop) {
-      this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
-      running.interrupt();
-      stop = running.waitStop();
+    try {
+      for (;;) {
+        running.interrupt();
+        const stop = running.waitStop();
+        if (stop.event === traceEvent.stop) return stop;
+        this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+      }
+    } catch (error) {
+      if (error instanceof TaskEnded) this.#onEnd(thread, error.status);
+      throw error;
     }
-    return stop;
   }
 
   /** The body executes another program. If that fails the thread is told; if not, nothing of this deputy is left. @returns limits */
@@ -472,13 +477,18 @@ export class Deputy {
     return bytes;
   }
 
-  /** Stops all threads for good: the caller takes the deputy over. */
+  /** Stops all threads for good: the caller takes the deputy over. @returns none when the process has ended */
   takeApart(): StoppedTask[] {
     this.parked = false;
     const out: StoppedTask[] = [];
     for (const thread of [...this.#threads.values()]) {
-      out.push(this.#stop(thread));
+      try {
+        out.push(this.#stop(thread));
+      } catch (error) {
+        if (!(error instanceof TaskEnded)) throw error; // it had ended away, and so does it here
+      }
       this.#loop.forgetTask(thread.tid);
+      if (!this.#threads.has(this.pid)) return [];
     }
     out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
     // They come after those that are still on their way to the body.

@@ -1,7 +1,7 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
 import fs from 'node:fs';
-import { childrenOf, mappings, statFields, threadIds } from '../sys/procfs.ts';
+import { childrenOf, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
 import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
@@ -65,46 +65,99 @@ export interface FrozenTask {
   waited?: number | undefined;
 }
 
+/** Looks at the list of threads until all are stopped. One is enough if none is made or ends meanwhile. */
+const maximumRounds = 500;
+
 /**
  * Seizes and stops all threads. On failure everything is let go again.
  * @returns the main thread first, the others by id
  */
 export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
   const frozen = new Map<number, FrozenTask>();
-  const waits = new Map<number, number | undefined>();
+  const asked = new Set<number>();
   refuseBorrowedMemory(pid);
   try {
-    for (let found = true; found;) {
-      found = false;
-      const running: RunningTask[] = [];
-      for (const tid of threadIds(pid)) {
-        if (frozen.has(tid)) continue;
-        // Without options: what is being forked or executed just now is finished natively, before the stop.
-        const task = RunningTask.seize(tid, 0);
-        if (task instanceof SystemCallError) {
-          if (task.errno === ESRCH) continue; // ended meanwhile
-          throw new CannotFreeze(pid, 'traced', 'it is already traced (by a debugger or strace?)');
-        }
-        waits.set(tid, sleepingFor(tid));
-        if (task.interrupt()) running.push(task);
-      }
-      for (const task of running) {
-        found = true;
-        const stopped = await stopOne(loop, task);
-        if (stopped) frozen.set(task.tid, { ...stopped, waited: waits.get(task.tid) });
-      }
+    for (let round = 0, done = false; !done; round++) {
+      if (round > maximumRounds) throw new CannotFreeze(pid, 'stays-home', 'its threads come and go too fast');
+      const found = await freezeNew(loop, pid, frozen, asked);
+      if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
+      if (found) continue;
+      // The list breaks off at a thread that ends while it is read (next_tid in fs/proc/base.c): only the count is sure.
+      if (frozen.size < threadCount(pid)) await loop.sleep(1);
+      else done = !(await leaveVdso(loop, pid, frozen));
     }
-    if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
     refuseBorrowedMemory(pid);
-    await leaveVdso(loop, pid, frozen);
+    // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
   } catch (error) {
     thaw([...frozen.values()]);
+    for (const tid of asked) letGo(loop, tid);
+    if (!exists(pid)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
     throw error;
   }
   return [...frozen.values()].sort((a, b) =>
     a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid,
   );
+}
+
+/** How many threads a process has, those that are ending included. */
+function threadCount(pid: number): number {
+  return Number(procStatus(pid).get('Threads') ?? 0);
+}
+
+/** Stops the threads that are not stopped yet; `asked` are those that have still to stop. @returns whether there were any */
+async function freezeNew(
+  loop: Loop,
+  pid: number,
+  frozen: Map<number, FrozenTask>,
+  asked: Set<number>,
+): Promise<boolean> {
+  const waits = new Map<number, number | undefined>();
+  for (const tid of threadIds(pid)) {
+    if (frozen.has(tid)) continue;
+    const task = RunningTask.seize(tid, 0);
+    if (task instanceof SystemCallError) {
+      if (task.errno !== ESRCH) refuseTraced(pid, tid);
+      continue; // it ends
+    }
+    asked.add(tid);
+    waits.set(tid, sleepingFor(tid));
+    task.interrupt();
+  }
+  for (const [tid, waited] of waits) {
+    const stopped = await stopOne(loop, new RunningTask(tid));
+    asked.delete(tid);
+    if (stopped) frozen.set(tid, { ...stopped, waited });
+  }
+  return waits.size > 0;
+}
+
+/** A thread that could not be seized: one that is just ending cannot be either, and is no reason to give up. */
+function refuseTraced(pid: number, tid: number): void {
+  let fields: Map<string, string>;
+  try {
+    fields = procStatus(tid);
+  } catch {
+    return; // it has ended
+  }
+  if (/^[ZX]/.test(fields.get('State') ?? 'X')) return;
+  const tracer = Number(fields.get('TracerPid') ?? 0);
+  const reason =
+    tracer === 0
+      ? 'the kernel does not let it be traced'
+      : tracer === process.pid
+        ? 'it has not reacted to an earlier attempt yet'
+        : `it is already traced by process ${tracer} (a debugger or strace?)`;
+  throw new CannotFreeze(pid, 'traced', reason);
+}
+
+/** Lets go of a thread that has not stopped in time, as soon as it does. */
+function letGo(loop: Loop, tid: number): void {
+  loop.onTask(tid, (event) => {
+    loop.forgetTask(tid);
+    if (event.kind === 'stopped')
+      new StoppedTask(tid, event.signal, event.event).detach(event.event ? 0 : event.signal);
+  });
 }
 
 /** When a task last ran, on the scheduler's clock, milliseconds (se.exec_start in /proc/PID/sched). */
@@ -134,9 +187,18 @@ function onCpu<T>(cpu: number, body: () => T): T {
   }
 }
 
+function statFieldsOf(tid: number): ((index: number) => string) | undefined {
+  try {
+    return statFields(tid);
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
 /** How long a sleeping task has slept, milliseconds. */
 export function sleepingFor(tid: number): number | undefined {
-  const field = statFields(tid);
+  const field = statFieldsOf(tid);
+  if (!field) return undefined;
   const lastCpu = Number(field(39));
   if (field(3) !== 'S' || lastCpu >= affinitySize * 8) return undefined;
   const since = lastRan(tid);
@@ -161,16 +223,19 @@ async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | unde
 /**
  * Nobody may be captured inside the vDSO: its code may hold a pointer to a page that another host's vDSO does not have.
  * Such a thread is let run for some microseconds and stopped again; after that it is stepped out.
+ * @returns whether any thread ran meanwhile
  */
-async function leaveVdso(loop: Loop, pid: number, frozen: Map<number, FrozenTask>): Promise<void> {
+async function leaveVdso(loop: Loop, pid: number, frozen: Map<number, FrozenTask>): Promise<boolean> {
   const vdso = mappings(pid).find((m) => m.name === '[vdso]');
-  if (!vdso) return;
+  let ran = false;
+  if (!vdso) return ran;
   for (const [tid, entry] of frozen) {
     const inside = (): boolean => {
       const rip = entry.task.registers().number('rip');
       return rip >= vdso.start && rip < vdso.end;
     };
     for (let attempt = 0; attempt < 20 && !entry.pendingSignal && inside(); attempt++) {
+      ran = true;
       const running = entry.task.resume();
       const until = performance.now() + 0.02;
       while (performance.now() < until) kernel.call(nr.sched_yield);
@@ -184,6 +249,7 @@ async function leaveVdso(loop: Loop, pid: number, frozen: Map<number, FrozenTask
     }
     if (frozen.has(tid) && inside()) stepOut(entry, inside);
   }
+  return ran;
 }
 
 function stepOut(entry: FrozenTask, inside: () => boolean): void {

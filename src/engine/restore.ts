@@ -313,9 +313,9 @@ export function dropCapabilities(stub: Stub, session: Injection): void {
 /** CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: what makes a task a thread of the same process. */
 export const threadFlags = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
-/** Makes one more thread with a given id, stopped. */
-export function createThread(stub: Stub, session: Injection, tid: number): StoppedTask {
-  const { result, task } = session.clone(writeCloneArguments(stub, { flags: threadFlags, exitSignal: 0, tid }));
+/** Makes one more thread, stopped; with a given id if that is not 0. */
+export function createThread(stub: Stub, session: Injection, tid: number, flags = threadFlags): StoppedTask {
+  const { result, task } = session.clone(writeCloneArguments(stub, { flags, exitSignal: 0, tid }));
   if (!task) throw new Error(`Cannot create thread ${tid}: clone3 gave ${result}`);
   return task;
 }
@@ -347,6 +347,8 @@ export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {
   task.setRegisters(decodeRegisters(image.registers));
-  task.setExtendedState(Buffer.from(image.extendedState, 'base64'));
+  const extendedState = task.extendedState().fill(0); // as long as this kernel wants it
+  extendedState.set(Buffer.from(image.extendedState, 'base64'));
+  task.setExtendedState(extendedState);
   task.setSignalMask(BigInt('0x' + image.mask));
 }

@@ -50,7 +50,7 @@ export const frameType = {
   /** hosting → home: a mapped file's pages are wanted; answered by `filePages` and `mapped`. */
   mapFile: 22,
   mapped: 23,
-  /** hosting → home: a new thread is wanted; answered by `thread`. */
+  /** hosting → home: a new thread is wanted; answered by `reply` with its id, -errno, or `noSlot`. */
   thread: 24,
   /** hosting → home: a signal's default action (stop) took place at the body. */
   signalTaken: 25,
@@ -72,3 +72,6 @@ export const frameType = {
   /** home → hosting: it did, and the body is of no use any more. */
   executed: 34,
 } as const;
+
+/** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */
+export const noSlot = -524;

@@ -138,12 +138,6 @@ const open: readonly OpenCase[] = [
     modes: ['remote', 'moved'],
     reason: '11,000 forwarded calls a second: about 85 % of its CPU time is used away, 90 % wanted',
   },
-  {
-    suite: 'programs',
-    name: 'thread-churn',
-    modes: ['remote', 'moved'],
-    reason: 'a thread that ends while the process is brought home may end the process',
-  },
 ];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
