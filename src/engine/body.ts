@@ -6,19 +6,21 @@ import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { poke } from '../sys/remote_memory.ts';
-import { describe, nameOf } from '../sys/syscalls.ts';
+import { nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTARTNOINTR, ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
 import {
   isLarge,
+  plannedCall,
   receiveBulk,
   receiveResults,
   bodyMemory,
   sendCall,
   sendLargeCall,
-  wireBuffers,
+  withoutBuffer,
   type BodyCall,
+  type Sent,
 } from './body_call.ts';
 import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping } from './body_host.ts';
 import { freezeBody, type FrozenThread } from './body_freeze.ts';
@@ -144,8 +146,6 @@ export class Body implements BodyHost {
     this.forwarded++;
     this.calls.count(call.nr);
     switch (plan.kind) {
-      case 'fault':
-        return this.#forwardFault(thread, call);
       case 'come-home':
         return this.comeHome(thread, plan.reason);
       case 'special':
@@ -153,40 +153,26 @@ export class Body implements BodyHost {
       case 'forward':
         if (plan.buffers.some((b) => b.direction === 'string' && looksAtItself(this, b.address, b.length)))
           return this.comeHome(thread, `it looks at itself in /proc (${nameOf(call.nr)})`);
-        return this.forward(thread, {
-          ...call,
-          nr: plan.nr,
-          args: plan.args,
-          plan: plan.buffers,
-          wire: wireBuffers(plan.buffers),
-        });
+        return this.forward(thread, plannedCall(call, plan));
     }
   }
 
   /** Sends a call home; `call.onResult` or the program gets the result. */
   forward(thread: BodyThread, call: BodyCall): void {
-    call.large = isLarge(call.wire);
+    call.large = isLarge(call);
     thread.call = call;
-    if (!call.large) {
-      if (!sendCall(this.link, this.hostPid, thread.tid, call)) this.#forwardFault(thread, call);
-      return;
-    }
+    if (!call.large) return this.#afterSending(thread, call, sendCall(this.link, this.hostPid, thread.tid, call));
     this.loop.start(
-      async () => {
-        // cut off in the middle: the memory for it is already there, so the answer is known
-        if (!(await sendLargeCall(this.link, this.hostPid, thread.tid, call))) this.finish(thread, call, -14);
-      },
+      async () => this.#afterSending(thread, call, await sendLargeCall(this.link, this.hostPid, thread.tid, call)),
       (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
     );
   }
 
-  /** Memory that cannot be read: home decides which error comes first, by the call with an address that is never mapped. */
-  #forwardFault(thread: BodyThread, call: BodyCall): void {
-    const kinds = describe(call.nr)?.arguments ?? [];
-    const args = call.args.map((arg, i) =>
-      kinds[i] && kinds[i].kind !== 'value' && kinds[i].kind !== 'fd' && arg !== 0n ? 1n : arg,
-    );
-    this.forward(thread, { ...call, args, plan: [], wire: [] });
+  #afterSending(thread: BodyThread, call: BodyCall, sent: Sent): void {
+    if (sent === 'torn') this.comeHome(thread, `${nameOf(call.nr)} with memory that is there only in part`);
+    else if (sent !== 'sent') this.forward(thread, withoutBuffer(call, sent.bad));
+    // Whoever wanted the end of the call while it was being sent was not heard at home.
+    else if (call.large && (this.#returning || thread.signalsAfterCall.length > 0)) this.interruptCall(thread);
   }
 
   /** For the way home: how long a thread had waited in the call that it was stopped in, milliseconds. */

@@ -1,16 +1,34 @@
-/** A trapped call of a body: reading its arguments' memory, and writing its results. */
-import type { Memory } from '../sys/memory.ts';
+/** One forwarded call of a body: its buffers are read from the body's memory, sent home, and its results written back. */
+import { Memory } from '../sys/memory.ts';
 import { peek, readInto, readRanges, writeFrom, writeRanges, type Range } from '../sys/remote_memory.ts';
-import type { BodyMemory, BufferPlan } from '../sys/marshal.ts';
-import { direction, encodeRequest, filled, padded, validBytes, type WireBuffer } from '../wire/call_messages.ts';
+import {
+  badAddress,
+  type BodyMemory,
+  type BufferPlan,
+  type ForwardPlan,
+  type Part,
+  type PointerPlan,
+} from '../sys/marshal.ts';
+import {
+  anyPlace,
+  direction,
+  encodeRequest,
+  filled,
+  noArgument,
+  padded,
+  placesOf,
+  validBytes,
+  type WireBuffer,
+} from '../wire/call_messages.ts';
 import { frameHeader, frameType } from '../wire/frames.ts';
 import type { Frame, GuestLink } from './link.ts';
 import { bouncePerSlot } from './stub.ts';
 
 /** Bytes per `bulk` frame. */
 const bulkChunk = 512 * 1024;
-/** Room that the buffers' alignment may need in a slot's bounce memory. */
-const alignmentRoom = 1024;
+/** From this many bytes on a buffer may be meant for direct I/O, which wants it aligned. */
+const smallestBlock = 512;
+const pageSize = 4096;
 
 export const bodyMemory = (pid: number): BodyMemory => ({
   read: (address, length) => {
@@ -27,127 +45,194 @@ export interface BodyCall {
   args: readonly bigint[];
   plan: readonly BufferPlan[];
   wire: readonly WireBuffer[];
+  pointers?: readonly PointerPlan[];
+  /** Its data gets memory of its own at home, although it may be small: the kernel keeps using it after the call. */
+  ownMemory?: boolean;
   large: boolean;
   started: number;
+  /** What came in a buffer of which no part belongs to the body: it is for the engine. */
+  kept?: Uint8Array;
+  /** Bulk results had no memory to go to. */
+  unwritten?: boolean;
   /** What to do with the result instead of giving it to the program. */
   onResult?: (result: number) => void;
   /** What to do with an answer that is more than a number. */
   onAnswer?: (frame: Frame) => void;
 }
 
+/** The call as its plan has it made at home. */
+export function plannedCall(call: BodyCall, plan: ForwardPlan): BodyCall {
+  const { nr, args, buffers, pointers, ownMemory } = plan;
+  return { ...call, nr, args, plan: buffers, wire: wireBuffers(buffers), pointers, ownMemory };
+}
+
 export function wireBuffers(plan: readonly BufferPlan[]): WireBuffer[] {
   return plan.map((b) => ({
     argument: b.argument,
     direction: b.direction === 'out' ? direction.out : b.direction === 'inout' ? direction.inout : direction.in,
-    filled: b.filled === 'result' ? filled.result : filled.whole,
-    unit: b.unit || 1,
+    filled: filled[b.filled],
+    unit: b.unit,
     length: b.length,
+    place: b.length < smallestBlock || b.contents ? anyPlace : b.address % pageSize,
+    countedBy: b.counted?.buffer ?? 0,
+    extra: b.counted?.at ?? b.plus ?? 0,
   }));
 }
 
-/** More than a slot's bounce memory holds. */
-export function isLarge(wire: readonly WireBuffer[]): boolean {
-  return wire.reduce((sum, b) => sum + padded(b.length) + 64, 0) > bouncePerSlot - alignmentRoom;
+/** Whether the call needs memory of its own at home: more than a slot's bounce memory holds, or for longer than the call. */
+export function isLarge({ wire, ownMemory }: Pick<BodyCall, 'wire' | 'ownMemory'>): boolean {
+  const { total } = placesOf(wire);
+  return total > bouncePerSlot || (ownMemory === true && total > 0);
 }
 
-function ranges(buffer: BufferPlan): Range[] {
-  return buffer.segments
-    ? buffer.segments.map((s) => ({ address: s.address, length: s.length }))
-    : [{ address: buffer.address, length: buffer.length }];
-}
-
-function readBuffer(pid: number, buffer: BufferPlan, local: number): boolean {
-  return buffer.segments
-    ? readRanges(pid, ranges(buffer), local) === buffer.length
-    : readInto(pid, buffer.address, buffer.length, local) === buffer.length;
-}
-
-/** Sends a call whose data fits one frame. @returns false when its arguments are not readable (EFAULT) */
-export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCall): boolean {
-  const { out } = link;
-  let at = encodeRequest(out.view, frameHeader, {
-    tid,
-    nr: call.nr,
-    args: [...call.args],
-    large: false,
-    buffers: [...call.wire],
+/** Where in the body the parts of a buffer belong. */
+function partsOf(buffer: BufferPlan): readonly Part[] {
+  if (buffer.back) return buffer.back;
+  const { segments } = buffer;
+  if (!segments) return [{ offset: 0, address: buffer.address, length: buffer.length }];
+  let offset = 0;
+  return segments.map(({ address, length }) => {
+    const part = { offset, address, length };
+    offset += length;
+    return part;
   });
+}
+
+/** The ranges in the body's memory for the bytes of a buffer from `from` on. */
+function rangesBetween(buffer: BufferPlan, from: number, to: number): (Range & { offset: number })[] {
+  return partsOf(buffer).flatMap(({ offset, address, length }) => {
+    const start = Math.max(from, offset);
+    const end = Math.min(to, offset + length);
+    return start < end ? [{ offset: start, address: address + start - offset, length: end - start }] : [];
+  });
+}
+
+/** Copies from the body. @returns how many bytes of the buffer could be read */
+function readBuffer(pid: number, buffer: BufferPlan, local: number): number {
+  const { segments, address, length } = buffer;
+  return Math.max(0, segments ? readRanges(pid, segments, local) : readInto(pid, address, length, local));
+}
+
+/** Whether a buffer's bytes go along; those that the result alone counts have none worth sending. */
+function goesAlong({ filled: how, direction: way }: WireBuffer): boolean {
+  return (how !== filled.result && how !== filled.counted) || way !== direction.out;
+}
+
+function encode(link: GuestLink, tid: number, call: BodyCall): number {
+  const { nr, large, pointers = [] } = call;
+  const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers };
+  return encodeRequest(link.out.view, frameHeader, request);
+}
+
+/**
+ * How sending a call went. `bad`: not one byte can be read at that buffer's address. `torn`: some bytes can be read and
+ * others cannot; only the kernel knows which part of the call such a program gets.
+ */
+export type Sent = 'sent' | 'torn' | { readonly bad: number };
+
+/** Sends a call whose data fits one frame. */
+export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Sent {
+  const { out } = link;
+  let at = encode(link, tid, call);
   for (let i = 0; i < call.wire.length; i++) {
-    const buffer = call.wire[i];
-    // Also what is only written to goes there, so that bytes the call does not touch come back as they were.
-    if (buffer.filled === filled.result && buffer.direction === direction.out) continue;
-    if (buffer.length && !readBuffer(pid, call.plan[i], out.address + at)) return false;
-    at += padded(buffer.length);
+    const { length } = call.wire[i];
+    const { contents } = call.plan[i];
+    if (!goesAlong(call.wire[i]) || length === 0) continue;
+    if (contents) out.u8.set(contents, at);
+    else {
+      const got = readBuffer(pid, call.plan[i], out.address + at);
+      if (got < length) return got > 0 ? 'torn' : { bad: i };
+    }
+    at += padded(length);
   }
   link.sendFrame(frameType.request, at - frameHeader, call.id);
-  return true;
+  return 'sent';
 }
 
-/** Offsets of the buffers in a large transfer: one after the other, page-aligned. */
-export function largeOffsets(wire: readonly WireBuffer[]): { offsets: number[]; total: number } {
-  let total = 0;
-  const offsets = wire.map((b) => {
-    const at = total;
-    total += (b.length + 4095) & ~4095;
-    return at;
-  });
-  return { offsets, total };
-}
-
-/** Sends a call with large data in pieces. @returns false on EFAULT */
-export async function sendLargeCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Promise<boolean> {
-  const header = (type: number): void => {
-    const end = encodeRequest(link.out.view, frameHeader, {
-      tid,
-      nr: call.nr,
-      args: [...call.args],
-      large: true,
-      buffers: [...call.wire],
-    });
-    link.sendFrame(type, end - frameHeader, call.id);
+/** The call with an address where nothing is, in place of that buffer: home's kernel says what that means. */
+export function withoutBuffer(call: BodyCall, index: number): BodyCall {
+  const empty: BufferPlan = {
+    argument: noArgument,
+    address: 0,
+    length: 0,
+    direction: 'in',
+    filled: 'whole',
+    unit: 1,
+    contents: new Uint8Array(),
   };
-  header(frameType.largeRequest);
-  const { offsets } = largeOffsets(call.wire);
+  const { argument } = call.plan[index];
+  const args = argument === noArgument ? call.args : call.args.with(argument, badAddress);
+  const leading = (call.pointers ?? []).filter(({ target }) => target === index);
+  const plan = call.plan.with(index, empty).map((buffer, i) => {
+    const spots = leading.filter(({ holder }) => holder === i);
+    return spots.length && buffer.contents ? { ...buffer, contents: spoiled(buffer.contents, spots) } : buffer;
+  });
+  const pointers = (call.pointers ?? []).filter(({ target }) => target !== index);
+  return { ...call, args, plan, wire: wireBuffers(plan), pointers };
+}
+
+function spoiled(contents: Uint8Array, spots: readonly PointerPlan[]): Uint8Array {
+  const copy = contents.slice();
+  const view = new DataView(copy.buffer);
+  for (const { offset, stride, count } of spots)
+    for (let i = 0; i < count; i++) view.setBigUint64(offset + i * stride, badAddress, true);
+  return copy;
+}
+
+/** Sends a call with large data in pieces. */
+export async function sendLargeCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Promise<Sent> {
+  using probe = Memory.anonymous(pageSize);
+  for (let i = 0; i < call.wire.length; i++) {
+    const { address, length, direction: way, contents } = call.plan[i];
+    if (length > 0 && way !== 'out' && !contents && readInto(pid, address, 1, probe.address) !== 1) return { bad: i };
+  }
+  link.sendFrame(frameType.largeRequest, encode(link, tid, call) - frameHeader, call.id);
+  const { offsets } = placesOf(call.wire);
   for (let i = 0; i < call.wire.length; i++) {
     if (!(call.wire[i].direction & direction.in)) continue;
-    let position = offsets[i];
-    for (const segment of ranges(call.plan[i])) {
-      for (let done = 0; done < segment.length;) {
-        const part = Math.min(bulkChunk, segment.length - done);
-        await link.drained();
-        if (readInto(pid, segment.address + done, part, link.out.address + frameHeader + 8) !== part) return false;
-        link.out.write64(frameHeader, position);
-        link.sendFrame(frameType.bulk, 8 + part, call.id);
-        done += part;
-        position += part;
-      }
-    }
+    if (!(await sendBulk(link, pid, { call, buffer: call.plan[i], start: offsets[i] }))) return 'torn';
   }
   await link.drained();
-  header(frameType.request);
+  link.sendFrame(frameType.request, encode(link, tid, call) - frameHeader, call.id);
+  return 'sent';
+}
+
+/** @returns false when a part of the buffer cannot be read */
+async function sendBulk(
+  link: GuestLink,
+  pid: number,
+  { call, buffer, start }: { call: BodyCall; buffer: BufferPlan; start: number },
+): Promise<boolean> {
+  const { contents, length, segments = [{ address: buffer.address, length }] } = buffer;
+  const pieces = contents ? [{ address: 0, length }] : segments;
+  let position = 0;
+  for (const { address, length: size } of pieces) {
+    for (let done = 0; done < size;) {
+      const part = Math.min(bulkChunk, size - done);
+      await link.drained();
+      if (contents) link.out.u8.set(contents.subarray(position, position + part), frameHeader + 8);
+      else if (readInto(pid, address + done, part, link.out.address + frameHeader + 8) !== part) return false;
+      link.out.write64(frameHeader, start + position);
+      link.sendFrame(frameType.bulk, 8 + part, call.id);
+      done += part;
+      position += part;
+    }
+  }
   return true;
 }
 
 /** Writes a `bulk` frame of results where it belongs. */
 export function receiveBulk(pid: number, call: BodyCall, frame: Frame): void {
   if (frame.length < 8) throw new RangeError(`Cannot read a bulk frame of ${frame.length} bytes`);
-  const { offsets } = largeOffsets(call.wire);
+  const { offsets } = placesOf(call.wire);
   const position = Number(frame.memory.view.getBigUint64(frame.offset, true));
   let index = offsets.length - 1;
   while (index > 0 && offsets[index] > position) index--;
-  let skip = position - offsets[index];
-  let local = frame.memory.address + frame.offset + 8;
-  let left = frame.length - 8;
-  for (const segment of ranges(call.plan[index])) {
-    if (skip >= segment.length) {
-      skip -= segment.length;
-      continue;
-    }
-    const part = Math.min(left, segment.length - skip);
-    if (part > 0) writeFrom(pid, segment.address + skip, part, local);
-    local += part;
-    left -= part;
-    skip = 0;
+  const from = position - offsets[index];
+  const local = frame.memory.address + frame.offset + 8;
+  for (const { offset, address, length } of rangesBetween(call.plan[index], from, from + frame.length - 8)) {
+    const wrote = writeFrom(pid, address, length, local + offset - from);
+    if (wrote !== length) call.unwritten = true;
   }
 }
 
@@ -156,26 +241,29 @@ export function receiveResults(pid: number, call: BodyCall, frame: Frame): numbe
   const { memory, offset, length } = frame;
   if (length < 8) throw new RangeError(`Cannot read a reply of ${length} bytes`);
   const result = Number(memory.view.getBigInt64(offset, true));
-  if (call.large) return result;
+  if (call.large) return call.unwritten ? EFAULT : result;
+  const starts: number[] = [];
   let at = offset + 8;
+  let complete = true;
   for (let i = 0; i < call.wire.length; i++) {
-    const bytes = validBytes(call.wire[i], result);
+    starts.push(at);
+    const bytes = validBytes(call.wire[i], result, (buffer, word) =>
+      memory.view.getUint32(starts[buffer] + word, true),
+    );
     if (bytes === 0) continue;
     if (at + bytes > offset + length) throw new RangeError(`Cannot read a reply: ${length} bytes are too few`);
-    if (!writeBuffer(pid, call.plan[i], bytes, memory, at)) return -14;
+    if (call.plan[i].back?.length === 0) call.kept = memory.u8.slice(at, at + bytes);
+    complete = writeBuffer(pid, call.plan[i], { bytes, local: memory.address + at }) && complete;
     at += padded(bytes);
   }
-  return result;
+  return complete ? result : EFAULT;
 }
 
-function writeBuffer(pid: number, buffer: BufferPlan, bytes: number, memory: Memory, at: number): boolean {
-  if (!buffer.segments) return writeFrom(pid, buffer.address, bytes, memory.address + at) === bytes;
-  const parts: Range[] = [];
-  let left = bytes;
-  for (const segment of buffer.segments) {
-    if (left <= 0) break;
-    parts.push({ address: segment.address, length: Math.min(left, segment.length) });
-    left -= segment.length;
-  }
-  return writeRanges(pid, parts, memory.address + at) === bytes;
+const EFAULT = -14;
+
+function writeBuffer(pid: number, buffer: BufferPlan, { bytes, local }: { bytes: number; local: number }): boolean {
+  if (!buffer.back && !buffer.segments) return writeFrom(pid, buffer.address, bytes, local) === bytes;
+  const parts = rangesBetween(buffer, 0, bytes);
+  if (!buffer.back) return writeRanges(pid, parts, local) === bytes;
+  return parts.every(({ offset, address, length }) => writeFrom(pid, address, length, local + offset) === length);
 }

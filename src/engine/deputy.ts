@@ -10,9 +10,8 @@ import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
 import { slotState } from '../sys/x64/stub_code.ts';
-import { decodeRequest, filled, padded, validBytes } from '../wire/call_messages.ts';
+import { decodeRequest, filled, noArgument, padded, placesOf, validBytes } from '../wire/call_messages.ts';
 import { frameHeader, frameType, noSlot } from '../wire/frames.ts';
-import { largeOffsets } from './body_call.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputySlots } from './deputy_slots.ts';
 import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
@@ -26,10 +25,11 @@ import { PassedSignals } from './passed_signals.ts';
 import { drainSignals, signalImage } from './pending_signals.ts';
 import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
-import { copyInPlace, placeBuffers } from './request_buffers.ts';
+import { bounceMemory, copyInPlace, mappedMemory, placeBuffers, setPointers } from './request_buffers.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
 
 const SIGSTOP = 19;
+const ENOMEM = -12;
 const bulkChunk = 512 * 1024;
 
 export interface DeputyEvents {
@@ -40,6 +40,10 @@ export interface DeputyEvents {
 }
 
 let deputies = 0;
+
+function validOf({ wire, offsets, memory }: PendingRequest, index: number, result: number): number {
+  return validBytes(wire.buffers[index], result, (buffer, at) => memory.word(offsets[buffer] + at));
+}
 
 export class Deputy {
   /** Tells deputies apart whose memory came to lie at the same address. */
@@ -123,22 +127,20 @@ export class Deputy {
     const thread = this.#threadOf(wire.tid);
     if (thread.request) throw new RangeError(`Cannot serve two requests of thread ${wire.tid} at once`);
     const args = [...wire.args];
-    let request: PendingRequest;
-    if (wire.large) {
-      const large = thread.large;
-      if (large?.id !== frame.id) throw new RangeError('Cannot serve a large request that was not announced');
-      const { offsets } = largeOffsets(wire.buffers);
-      wire.buffers.forEach((buffer, i) => (args[buffer.argument] = BigInt(large.address + offsets[i])));
-      request = { id: frame.id, wire, offsets, large };
-    } else {
-      const offsets = placeBuffers(this.stub, thread.slot, wire, frame);
-      wire.buffers.forEach((buffer, i) => {
-        if (buffer.filled === filled.inPlace)
-          copyInPlace(this.stub, thread.slot, { wire, buffer, offset: offsets[i], way: 'there' });
-        else args[buffer.argument] = BigInt(this.stub.bounceAddress(thread.slot) + offsets[i]);
-      });
-      request = { id: frame.id, wire, offsets, large: undefined };
-    }
+    const { offsets, total } = placesOf(wire.buffers);
+    const { large } = thread;
+    if (wire.large && large?.id !== frame.id)
+      throw new RangeError('Cannot serve a large request that was not announced');
+    if (wire.large && large?.address === 0) return this.reply(frame.id, ENOMEM);
+    const memory = wire.large && large ? mappedMemory(this.pid, large.address) : bounceMemory(this.stub, thread.slot);
+    if (!wire.large) placeBuffers(this.stub, thread.slot, { wire, offsets, total, frame });
+    setPointers(wire, offsets, memory);
+    wire.buffers.forEach((buffer, i) => {
+      if (buffer.filled === filled.inPlace)
+        copyInPlace(this.stub, thread.slot, { wire, buffer, offset: offsets[i], way: 'there' });
+      else if (buffer.argument !== noArgument) args[buffer.argument] = BigInt(memory.address + offsets[i]);
+    });
+    const request: PendingRequest = { id: frame.id, wire, offsets, memory, large: wire.large ? large : undefined };
     this.served++;
     thread.request = request;
     this.#waiting.push(thread);
@@ -149,10 +151,9 @@ export class Deputy {
   onLargeRequest(frame: Frame): void {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
     const thread = this.#threadOf(wire.tid);
-    const { total } = largeOffsets(wire.buffers);
+    const { total } = placesOf(wire.buffers);
     const address = this.#slots.call(thread.slot, nr.mmap, 0, total, 3, 0x4022, -1, 0);
-    if (address < 0) throw new Error(`Cannot map ${total} bytes for a call of thread ${wire.tid}`);
-    thread.large = { id: frame.id, address, total };
+    thread.large = { id: frame.id, address: Math.max(0, address), total };
   }
 
   onBulk(frame: Frame): void {
@@ -161,7 +162,8 @@ export class Deputy {
     const length = frame.length - 8;
     if (!thread?.large || offset < 0 || offset + length > thread.large.total)
       throw new RangeError('Cannot place bulk data that no request announced');
-    writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
+    if (thread.large.address)
+      writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
   }
 
   /** Looks for finished calls. @returns whether there was one */
@@ -204,7 +206,7 @@ export class Deputy {
     let at = frameHeader + 8;
     out.view.setBigInt64(frameHeader, BigInt(result), true);
     request.wire.buffers.forEach((buffer, i) => {
-      const bytes = validBytes(buffer, result);
+      const bytes = validOf(request, i, result);
       if (bytes === 0) return;
       if (buffer.filled === filled.inPlace)
         copyInPlace(this.stub, thread.slot, { wire: request.wire, buffer, offset: request.offsets[i], way: 'back' });
@@ -220,7 +222,7 @@ export class Deputy {
       async () => {
         const { address, total } = request.large!;
         for (let i = 0; i < request.wire.buffers.length; i++) {
-          const bytes = validBytes(request.wire.buffers[i], result);
+          const bytes = validOf(request, i, result);
           for (let done = 0; done < bytes;) {
             await this.link.drained();
             const part = Math.min(bulkChunk, bytes - done);
@@ -426,8 +428,9 @@ export class Deputy {
     );
     const returned = (): void =>
       void this.lend(tid, (session) => session.run([[nr.munmap, address, length]]), this.#held);
-    const wire = { tid, nr: number, args, large: false, buffers: [], data: 0 };
-    thread.request = { id: frame.id, wire, offsets: [], large: undefined, returned };
+    const wire = { tid, nr: number, args, large: false, buffers: [], pointers: [], data: 0 };
+    const memory = bounceMemory(this.stub, thread.slot);
+    thread.request = { id: frame.id, wire, offsets: [], memory, large: undefined, returned };
     this.#waiting.push(thread);
     this.#slots.post(thread.slot, number, args, frame.id);
     return wish.execution.limits;

@@ -1,11 +1,13 @@
 /** One thread of a deputy: its slot, and the request that it is making. */
 import type { WireRequest } from '../wire/call_messages.ts';
+import type { RequestMemory } from './request_buffers.ts';
 
 export interface PendingRequest {
   id: number;
   wire: WireRequest;
-  /** Offsets of the buffers in the slot's bounce memory, or in the memory mapped for a large transfer. */
+  /** Offsets of the buffers in the request's memory. */
   offsets: number[];
+  memory: RequestMemory;
   large: { address: number; total: number } | undefined;
   /** What is to be cleared away when the call has returned. */
   returned?: () => void;

@@ -1,27 +1,74 @@
 /** The buffers of a request: where a call at home finds its data, and where it leaves it. */
-import { readInto, writeFrom } from '../sys/remote_memory.ts';
+import { peek, poke, readInto, writeFrom } from '../sys/remote_memory.ts';
 import { direction, filled, padded, type WireRequest } from '../wire/call_messages.ts';
 import type { Frame } from './link.ts';
-import type { Stub } from './stub.ts';
+import { bouncePerSlot, type Stub } from './stub.ts';
 
-/** Copies incoming data to the slot's bounce memory. @returns the buffers' offsets there */
-export function placeBuffers(stub: Stub, slot: number, wire: WireRequest, frame: Frame): number[] {
+/** The memory that a request's buffers lie in: its slot's bounce memory, or what was mapped for this one call. */
+export interface RequestMemory {
+  /** Its start as the deputy sees it. */
+  readonly address: number;
+  /** Changes some bytes. */
+  edit(offset: number, length: number, change: (view: DataView) => void): void;
+  word(offset: number): number;
+}
+
+export function bounceMemory(stub: Stub, slot: number): RequestMemory {
+  const { view } = stub.memory;
+  const base = stub.bounceOffset(slot);
+  return {
+    address: stub.bounceAddress(slot),
+    edit: (offset, length, change) => change(new DataView(view.buffer, view.byteOffset + base + offset, length)),
+    word: (offset) => view.getUint32(base + offset, true),
+  };
+}
+
+export function mappedMemory(pid: number, address: number): RequestMemory {
+  const read = (offset: number, length: number): Uint8Array => {
+    const bytes = peek(pid, address + offset, length);
+    if (bytes.length < length) throw new RangeError(`Cannot read ${length} bytes of a request's memory`);
+    return bytes;
+  };
+  return {
+    address,
+    edit: (offset, length, change) => {
+      const bytes = read(offset, length);
+      change(new DataView(bytes.buffer, bytes.byteOffset, length));
+      poke(pid, address + offset, bytes);
+    },
+    word: (offset) => Buffer.from(read(offset, 4)).readUInt32LE(),
+  };
+}
+
+/** Copies incoming data to the slot's bounce memory. */
+export function placeBuffers(
+  stub: Stub,
+  slot: number,
+  what: { wire: WireRequest; offsets: readonly number[]; total: number; frame: Frame },
+): void {
+  const { wire, offsets, frame } = what;
   const { memory } = stub;
   const base = stub.bounceOffset(slot);
+  if (what.total > bouncePerSlot) throw new RangeError('Cannot serve a request larger than bounce memory');
   let from = frame.offset + wire.data;
-  let to = 0;
-  return wire.buffers.map((buffer) => {
-    const at = to;
-    to += (buffer.length + 63) & ~63;
-    if (to > stub.bounceOffset(1) - stub.bounceOffset(0))
-      throw new RangeError('Cannot serve a request larger than bounce memory');
-    if (buffer.filled === filled.result && buffer.direction === direction.out) return at;
+  wire.buffers.forEach((buffer, i) => {
+    if (buffer.filled === filled.result && buffer.direction === direction.out) return;
     if (from + buffer.length > frame.offset + frame.length)
       throw new RangeError('Cannot serve a request with too little data');
-    memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + at);
+    memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + offsets[i]);
     from += padded(buffer.length);
-    return at;
   });
+}
+
+/** Turns the distances in buffers into addresses. */
+export function setPointers(wire: WireRequest, offsets: readonly number[], memory: RequestMemory): void {
+  for (const { holder, target, offset, stride, count } of wire.pointers) {
+    const start = BigInt(memory.address + offsets[target]);
+    memory.edit(offsets[holder], wire.buffers[holder].length, (view) => {
+      for (let i = 0, at = offset; i < count; i++, at += stride)
+        view.setBigUint64(at, BigInt.asUintN(64, view.getBigUint64(at, true) + start), true);
+    });
+  }
 }
 
 /** Copies between the slot's bounce memory and the deputy's own memory at the argument's address. */

@@ -1,5 +1,5 @@
 /** Calls of a body that are neither plainly local nor plainly forwarded. */
-import { bodyMemory, wireBuffers, type BodyCall } from './body_call.ts';
+import { bodyMemory, plannedCall, wireBuffers, type BodyCall } from './body_call.ts';
 import { isProcSelf, planForwarded, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
@@ -15,6 +15,7 @@ import { executeCalls } from './execute_call.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
+import { twoStepCalls } from './two_step_calls.ts';
 
 const SIGTRAP = 5;
 const POLL = 7;
@@ -29,6 +30,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   },
   exit_group: plainForward,
   ...heldSignalCalls,
+  ...twoStepCalls,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
@@ -157,9 +159,8 @@ function plainForward(body: BodyHost, thread: BodyThread, call: BodyCall): void 
 /** Makes the call at home, then changes the result before the program sees it. */
 function forwardThen(body: BodyHost, thread: BodyThread, call: BodyCall, after: (result: number) => number): void {
   const plan = planForwarded(call.nr, call.args, bodyMemory(body.hostPid));
-  if (plan.kind === 'fault') return body.finish(thread, call, -14);
   if (plan.kind !== 'forward') return body.comeHome(thread, nameOf(call.nr));
-  const forwarded: BodyCall = { ...call, args: plan.args, plan: plan.buffers, wire: wireBuffers(plan.buffers) };
+  const forwarded = plannedCall(call, plan);
   forwarded.onResult = (result) => body.finish(thread, forwarded, after(result));
   body.forward(thread, forwarded);
 }
@@ -184,14 +185,7 @@ function restart(body: BodyHost, thread: BodyThread, call: BodyCall): void {
     const began = wait.began;
     if (timeout >= 0) args[2] = BigInt(Math.max(0, Math.ceil(began + timeout - performance.now())));
     const plan = planForwarded(POLL, args, bodyMemory(body.hostPid));
-    if (plan.kind === 'forward')
-      return body.forward(thread, {
-        ...call,
-        nr: plan.nr,
-        args: plan.args,
-        plan: plan.buffers,
-        wire: wireBuffers(plan.buffers),
-      });
+    if (plan.kind === 'forward') return body.forward(thread, plannedCall(call, plan));
   }
   if (restartOf !== POLL) return body.forward(thread, call);
   // The restart block points to the deputy's own memory: the descriptors lie there, at the same address.

@@ -1,17 +1,17 @@
 /**
  * Turns one trapped call of a body into a plan: forward it with these buffers, let the engine do it, or come home.
- * Pure: the body's memory is only read, through `BodyMemory`, and only for strings, vectors and lengths; the contents
- * of buffers are moved by the engine afterwards.
+ * Pure: the body's memory is only read, through `BodyMemory`, and only for strings, vectors, lengths and structures with
+ * pointers; the contents of other buffers are moved by the engine afterwards.
  *
- * Addresses that no user memory can have are a fault here; all other bad pointers show when the engine reads them.
- * Null pointers and empty buffers travel as they are, so that home's kernel gives its own answer.
+ * Every answer is home's: null pointers and empty buffers travel as they are, and for a pointer that leads nowhere
+ * (here or when the engine reads) goes one that leads nowhere at home, so that home's kernel says which error comes first.
  */
 
 import {
   asInt,
   asUnsigned,
+  badAddress,
   comeHome,
-  fault,
   largestTransfer,
   planBuffer,
   readStructure,
@@ -19,20 +19,26 @@ import {
   type BufferPlan,
   type Plan,
 } from './call_plan.ts';
-import { planSendMessage, planVector } from './marshal_vectors.ts';
+import { ioctlRequests } from './ioctl_requests.ts';
+import { planAttribute, planInterfaceList, planQueueNotify, planSocketFilter } from './marshal_indirect.ts';
+import { planMessages } from './marshal_messages.ts';
+import { keepsPages, planPages, planVector } from './marshal_vectors.ts';
 import {
   fcntlCommands,
-  ioctlRequests,
+  filterSocketOptions,
+  msgctlCommands,
   pointerSocketOptions,
   prctlOptions,
-  removalCommands,
   semctlCommands,
+  shmctlCommands,
   specialPrctlOptions,
+  wholeSetCommands,
 } from './syscall_commands.ts';
 import { nativeArchitecture, type Architecture } from './syscall_numbers.ts';
-import { describe, type ArgumentKind, type SyscallDescription } from './syscalls.ts';
+import { describe, numberOf, type ArgumentKind, type SyscallDescription } from './syscalls.ts';
 
-export type { BodyMemory, BufferPlan, ForwardPlan, Plan, Segment } from './call_plan.ts';
+export { badAddress, noArgument } from './call_plan.ts';
+export type { BodyMemory, BufferPlan, ForwardPlan, Part, Plan, PointerPlan, Segment } from './call_plan.ts';
 
 interface Call {
   readonly description: SyscallDescription;
@@ -70,6 +76,13 @@ export function planForwarded(
   const description = describe(nr, architecture);
   if (description === undefined) return comeHome(`unknown system call ${nr}`);
   return forward({ description, args: sixArguments(args), memory, architecture });
+}
+
+/** The plan for a vmsplice, once it is known whether its pipe is to be filled (`in`) or emptied. */
+export function planVmsplice(args: readonly bigint[], memory: BodyMemory, direction: 'in' | 'out'): Plan {
+  const description = describe(numberOf('vmsplice'));
+  if (description === undefined) return comeHome('vmsplice');
+  return planPages({ description, args: sixArguments(args), memory, architecture: nativeArchitecture }, direction);
 }
 
 /**
@@ -119,16 +132,13 @@ function forward(call: Call, kinds: readonly ArgumentKind[] = call.description.a
   const args = [...call.args];
   const buffers: BufferPlan[] = [];
   for (const [index, kind] of kinds.entries()) {
-    const planned = planBuffer(kind, index, { args, memory, bulk });
-    if ('failed' in planned) return named(planned.failed, description.name);
-    buffers.push(...planned.ok);
+    const planned = planBuffer(kind, index, { args: call.args, memory, bulk });
+    if ('home' in planned) return comeHome(`${description.name} with ${planned.home}`);
+    if ('bad' in planned) args[index] = badAddress;
+    else buffers.push(...planned.ok);
   }
   if (bulk && args[2] > BigInt(largestTransfer)) args[2] = BigInt(largestTransfer);
   return { kind: 'forward', nr: description.nr, args, buffers };
-}
-
-function named(plan: Plan, name: string): Plan {
-  return plan.kind === 'come-home' ? comeHome(`${name} with ${plan.reason}`) : plan;
 }
 
 /** The call with one argument replaced. */
@@ -149,12 +159,6 @@ function byCommand(
     call,
     call.args.map((_, i) => (i === at.carrier ? kind : { kind: 'value' })),
   );
-}
-
-function plainCommand(call: Call, commands: ReadonlySet<number>, at: number): Plan {
-  const command = asInt(call.args[at]);
-  if (commands.has(command)) return forward(call);
-  return comeHome(`${call.description.name} ${command}`);
 }
 
 /** CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID and the negative clocks of other processes and threads. */
@@ -181,7 +185,7 @@ function unlessMasked(mask: number): (call: Call) => Plan {
 function planPselect(call: Call): Plan {
   if (call.args[5] === 0n) return forward(call);
   const pair = readStructure(call.memory, call.args[5], 16);
-  if (pair === undefined) return fault;
+  if (pair === undefined) return forward(withArgument(call, 5, badAddress));
   if (pair.getBigUint64(0, true) !== 0n) return special(call);
   return forward(withArgument(call, 5, 0n));
 }
@@ -198,7 +202,9 @@ function ignoringLength(address: number, length: number): (call: Call) => Plan {
 
 function planSocketOption(call: Call): Plan {
   const option = `${asInt(call.args[1])}:${asInt(call.args[2])}`;
-  return pointerSocketOptions.has(option) ? comeHome(`${call.description.name} ${option}`) : forward(call);
+  if (pointerSocketOptions.has(option)) return comeHome(`${call.description.name} ${option}`);
+  if (!filterSocketOptions.has(option)) return forward(call);
+  return call.description.name === 'setsockopt' ? planSocketFilter(call) : comeHome(`getsockopt ${option}`);
 }
 
 function planPrctl(call: Call): Plan {
@@ -213,18 +219,60 @@ function planAdvice(call: Call): Plan {
   return advice === 102 || advice === 103 ? special(call) : comeHome(`madvise ${advice}`);
 }
 
-/** SIGEV_THREAD has the kernel read a cookie through a pointer inside the event. */
-function planQueueNotify(call: Call): Plan {
-  if (call.args[1] === 0n) return forward(call);
-  const event = readStructure(call.memory, call.args[1], 64);
-  if (event === undefined) return fault;
-  return event.getInt32(12, true) === 2 ? comeHome('mq_notify by thread') : forward(call);
-}
-
 /** Real-time processes stay at home: their class would hold for the deputy and not for the body. */
 function planScheduler(call: Call): Plan {
   const policy = asInt(call.args[1]) & ~0x40000000; // SCHED_RESET_ON_FORK
   return [1, 2, 6].includes(policy) ? comeHome('real-time scheduling') : forward(call);
+}
+
+function planAttributes(call: Call): Plan {
+  const policy = readStructure(call.memory, call.args[1], 8)?.getUint32(4, true) ?? 0;
+  return [1, 2, 6].includes(policy) ? comeHome('real-time scheduling') : forward(call);
+}
+
+/** A shorter answer than the program has room for is as good: what is left comes with the next call. */
+function atMost(index: number, most: bigint): (call: Call) => Plan {
+  return (call) => forward(BigInt(asUnsigned(call.args[index])) > most ? withArgument(call, index, most) : call);
+}
+
+/** More events than that at once do not fit bounce memory; a count that the kernel refuses (EP_MAX_EVENTS) stays. */
+const mostEvents = 8192n;
+const refusedEvents = 178_956_970;
+
+function planEvents(call: Call): Plan {
+  const count = asInt(call.args[2]);
+  if (count > refusedEvents) return forward(withArgument(call, 1, badAddress), [{ kind: 'fd' }]);
+  return forward(count > mostEvents ? withArgument(call, 2, mostEvents) : call);
+}
+
+/** AT_HANDLE_MNT_ID_UNIQUE asks for 64 bits. */
+function planHandle(call: Call): Plan {
+  const unique = (asInt(call.args[4]) & 1) !== 0;
+  const mountId: ArgumentKind = { kind: 'inout', length: { bytes: unique ? 8 : 4 } };
+  return forward(call, call.description.arguments.with(3, mountId));
+}
+
+/** KCMP_EPOLL_TFD points to a structure. */
+function planComparison(call: Call): Plan {
+  return asInt(call.args[2]) === 7 ? comeHome('kcmp of an epoll target') : forward(call);
+}
+
+/** MSG_ZEROCOPY: the kernel sends from the program's pages after the call. */
+function planSendTo(call: Call): Plan {
+  const plan = forward(call);
+  return plan.kind === 'forward' && keepsPages(call.args[3]) ? { ...plan, ownMemory: true } : plan;
+}
+
+function planSemaphores(call: Call): Plan {
+  if (wholeSetCommands.has(asInt(call.args[2]))) return special(call);
+  return byCommand(call, semctlCommands, { command: 2, carrier: 3 });
+}
+
+/** SIOCGIFCONF has a list behind its pointer. */
+function planIoctl(call: Call): Plan {
+  const SIOCGIFCONF = 0x8912;
+  if (asUnsigned(call.args[1]) === SIOCGIFCONF) return planInterfaceList(call);
+  return byCommand(call, ioctlRequests, { command: 1, carrier: 2 });
 }
 
 /** 0xffffffff only asks. */
@@ -234,27 +282,38 @@ function planPersonality(call: Call): Plan {
 
 /** Calls whose plan depends on more than the table's row. */
 const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefined>>> = {
-  readv: (call) => planVector('readv', call),
-  writev: (call) => planVector('writev', call),
-  preadv: (call) => planVector('preadv', call),
-  pwritev: (call) => planVector('pwritev', call),
-  preadv2: (call) => planVector('preadv2', call),
-  pwritev2: (call) => planVector('pwritev2', call),
-  sendmsg: planSendMessage,
-  ioctl: (call) => byCommand(call, ioctlRequests, { command: 1, carrier: 2 }),
+  readv: planVector,
+  writev: planVector,
+  preadv: planVector,
+  pwritev: planVector,
+  preadv2: planVector,
+  pwritev2: planVector,
+  sendmsg: planMessages,
+  recvmsg: planMessages,
+  sendmmsg: planMessages,
+  recvmmsg: planMessages,
+  sendto: planSendTo,
+  getdents: atMost(2, 65536n),
+  getdents64: atMost(2, 65536n),
+  name_to_handle_at: planHandle,
+  getxattrat: planAttribute,
+  setxattrat: planAttribute,
+  kcmp: planComparison,
+  ioctl: planIoctl,
   fcntl: (call) => byCommand(call, fcntlCommands, { command: 1, carrier: 2 }),
   prctl: planPrctl,
-  semctl: (call) => plainCommand(call, semctlCommands, 2),
-  shmctl: (call) => plainCommand(call, removalCommands, 1),
-  msgctl: (call) => plainCommand(call, removalCommands, 1),
+  semctl: planSemaphores,
+  shmctl: (call) => byCommand(call, shmctlCommands, { command: 1, carrier: 2 }),
+  msgctl: (call) => byCommand(call, msgctlCommands, { command: 1, carrier: 2 }),
   setsockopt: planSocketOption,
   getsockopt: planSocketOption,
   accept: ignoringLength(1, 2),
   accept4: ignoringLength(1, 2),
   recvfrom: ignoringLength(4, 5),
   epoll_ctl: planEpollControl,
-  epoll_pwait: unlessMasked(4),
-  epoll_pwait2: unlessMasked(4),
+  epoll_wait: planEvents,
+  epoll_pwait: (call) => (call.args[4] === 0n ? planEvents(call) : special(call)),
+  epoll_pwait2: (call) => (call.args[4] === 0n ? planEvents(call) : special(call)),
   ppoll: unlessMasked(3),
   pselect6: planPselect,
   clock_nanosleep: unlessCpuClock,
@@ -265,4 +324,5 @@ const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefi
   mq_notify: planQueueNotify,
   personality: planPersonality,
   sched_setscheduler: planScheduler,
+  sched_setattr: planAttributes,
 };

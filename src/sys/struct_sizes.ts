@@ -42,6 +42,7 @@ const common = {
   timex: 208,
   timezone: 8,
   tms: 32,
+  ustat: 32,
   utimbuf: 16,
   utsname: 390,
   winsize: 8,

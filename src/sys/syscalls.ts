@@ -20,9 +20,11 @@ import { structSizes, type StructSizes } from './struct_sizes.ts';
 /**
  * How many bytes a buffer has.
  * `argument`: the value of that argument in C type `type` (default 'size'), times `unit`, plus `plus`; a negative int is no buffer.
+ * `countAt`: the u32 at that offset of the buffer itself, times `unit`, plus `plus`, and no less than `least`.
  * `pointedBy`: the int found at the address in that argument.
  * `fdSetOf`: an fd_set for as many descriptors as that argument says.
  * `max`: the kernel never touches more than this, whatever the program says.
+ * `refused`: the kernel refuses more than this, having looked at no more than `plus` or `least` bytes; only these travel.
  */
 export type LengthRule =
   | { readonly bytes: number }
@@ -32,6 +34,14 @@ export type LengthRule =
       readonly plus?: number;
       readonly type?: 'int' | 'uint' | 'size';
       readonly max?: number;
+      readonly refused?: number;
+    }
+  | {
+      readonly countAt: number;
+      readonly unit: number;
+      readonly plus: number;
+      readonly least?: number;
+      readonly refused?: number;
     }
   | { readonly pointedBy: number; readonly max?: number }
   | { readonly fdSetOf: number };
@@ -112,6 +122,10 @@ const ints = (argument: number, unit: number): LengthRule => ({ argument, unit, 
 const sizeTo = (argument: number, max: number): LengthRule => ({ argument, unit: 1, max });
 const uints = (argument: number, unit: number): LengthRule => ({ argument, unit, type: 'uint' });
 const pointedBy = (argument: number, max?: number): LengthRule => ({ pointedBy: argument, max });
+/** At most `most` bytes; the kernel refuses more. */
+const upTo = (most: number, rule: LengthRule): LengthRule => ({ ...rule, refused: most });
+/** The structure says in its first word how long it is. */
+const ownSize = (least: number, most: number): LengthRule => ({ countAt: 0, unit: 1, plus: 0, least, refused: most });
 
 const input = (length: LengthRule): ArgumentKind => ({ kind: 'in', length });
 const output = (length: LengthRule): ArgumentKind => ({ kind: 'out', length, filled: 'whole' });
@@ -134,6 +148,20 @@ const eintr = (row: Row, note?: string): Row => ({
 const bulk = (row: Row): Row => ({ ...row, bulk: true });
 const obsolete = (): Row => ({ class: 'come-home', arguments: [], note: 'the kernel no longer has it' });
 
+/** XATTR_SIZE_MAX, XATTR_LIST_MAX. */
+const attributeLimit = 65536;
+/** Structures that tell their size to the kernel may have up to a page (copy_struct_from_user). */
+const structureLimit = 4096;
+/** HARD_MSGSIZEMAX of POSIX message queues. */
+const queueMessageLimit = 16 * 1024 * 1024;
+
+/** Descriptors and semaphores are counted in ints. */
+const tooMany = 2 ** 31;
+/** A thousand times what a System V message may have by default (msgmax): nothing larger comes. */
+const largestMessage = 16 * 1024 * 1024;
+/** struct file_handle: its first word counts the bytes behind the header (MAX_HANDLE_SZ: 128). */
+const fileHandle: LengthRule = { countAt: 0, unit: 1, plus: 8, refused: 8 + 128 };
+
 const withTimeout = 'EINTR instead of a restart when the socket has a time-out';
 
 /** MAP_ANONYMOUS set; MAP_SHARED (also a part of MAP_SHARED_VALIDATE) and MAP_HUGETLB clear: hosts differ in huge pages. */
@@ -151,8 +179,8 @@ const localAdvice: LocalTest = {
 /** CLOCK_REALTIME, MONOTONIC, MONOTONIC_RAW, both COARSE, BOOTTIME, TAI. The CPU-time clocks count what was used everywhere. */
 const worldClocks: LocalTest = { argument: 0, anyOf: [0, 1, 4, 5, 6, 7, 11] };
 
-/** PR_SET_VMA: names of anonymous mappings, a debugging aid. */
-const localOptions: LocalTest = { argument: 0, anyOf: [0x53564d41] };
+/** PR_SET_VMA: names of anonymous mappings, a debugging aid. PR_GET_NAME: both halves have the name. */
+const localOptions: LocalTest = { argument: 0, anyOf: [0x53564d41, 16] };
 
 /** ARCH_{SET,GET}_{FS,GS}, GET_CPUID, GET_XCOMP_SUPP, GET_XCOMP_PERM. Others change what the process may use: come home. */
 const threadPointers: LocalTest = { argument: 0, anyOf: [0x1001, 0x1002, 0x1003, 0x1004, 0x1011, 0x1021, 0x1022] };
@@ -163,23 +191,26 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   write: bulk(eintr(forward(fd, input(size(2)), value), withTimeout)),
   pread64: bulk(forward(fd, result(size(2)), value, value)),
   pwrite64: bulk(forward(fd, input(size(2)), value, value)),
-  readv: bulk(eintr(forward(fd, address, value), 'made as read')),
-  writev: bulk(eintr(forward(fd, address, value), 'made as write')),
-  preadv: noted(bulk(forward(fd, address, value, value, value)), 'made as pread64'),
-  pwritev: noted(bulk(forward(fd, address, value, value, value)), 'made as pwrite64'),
-  preadv2: noted(
-    bulk(forward(fd, address, value, value, value, value)),
-    'as preadv without flags; with flags it comes home',
+  readv: noted(bulk(eintr(forward(fd, address, value))), 'the vector travels along; one piece is a plain read'),
+  writev: noted(bulk(eintr(forward(fd, address, value))), 'the vector travels along; one piece is a plain write'),
+  preadv: noted(
+    bulk(forward(fd, address, value, value, value)),
+    'the vector travels along; one piece is a plain pread64',
   ),
-  pwritev2: noted(
-    bulk(forward(fd, address, value, value, value, value)),
-    'as pwritev without flags; with flags it comes home',
+  pwritev: noted(
+    bulk(forward(fd, address, value, value, value)),
+    'the vector travels along; one piece is a plain pwrite64',
   ),
+  preadv2: bulk(forward(fd, address, value, value, value, value)),
+  pwritev2: bulk(forward(fd, address, value, value, value, value)),
   lseek: forward(fd, value, value),
   sendfile: forward(fd, fd, both(bytes(sizes.long)), value),
   splice: forward(fd, both(bytes(sizes.long)), fd, both(bytes(sizes.long)), value, value),
   tee: forward(fd, fd, value, value),
-  vmsplice: home(fd, address, value, value),
+  vmsplice: noted(
+    bulk(special(fd, address, value, value)),
+    'fills or empties the pipe as it was opened; pages that it keeps get memory of their own',
+  ),
   copy_file_range: forward(fd, both(bytes(sizes.long)), fd, both(bytes(sizes.long)), value, value),
   readahead: forward(fd, value, value),
   fadvise64: forward(fd, value, value, value),
@@ -188,7 +219,7 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   // Opening, descriptors, pipes
   open: forward(path, value, value),
   openat: forward(fd, path, value, value),
-  openat2: forward(fd, path, input(size(3)), value),
+  openat2: forward(fd, path, input(upTo(structureLimit, size(3))), value),
   creat: forward(path, value),
   close: forward(fd),
   close_range: forward(fd, fd, value),
@@ -202,8 +233,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   pipe2: forward(output(bytes(2 * sizes.int)), value),
   memfd_create: forward(string, value),
   memfd_secret: home(value),
-  open_by_handle_at: home(fd, address, value),
-  name_to_handle_at: home(fd, path, address, address, value),
+  open_by_handle_at: forward(fd, input(fileHandle), value),
+  name_to_handle_at: noted(forward(fd, path, both(fileHandle), both(bytes(sizes.int)), value), 'by flag'),
 
   // File status, names, directories
   stat: forward(path, output(bytes(sizes.stat))),
@@ -213,7 +244,7 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   statx: forward(fd, path, value, value, output(bytes(sizes.statx))),
   statfs: forward(path, output(bytes(sizes.statfs))),
   fstatfs: forward(fd, output(bytes(sizes.statfs))),
-  ustat: home(value, address),
+  ustat: forward(value, output(bytes(sizes.ustat))),
   sysfs: home(value, address, address),
   access: forward(path, value),
   faccessat: forward(fd, path, value),
@@ -222,8 +253,14 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   chdir: forward(path),
   fchdir: forward(fd),
   chroot: forward(path),
-  getdents: noted(forward(fd, result(uint(2)), value), 'the padding between entries is not kept'),
-  getdents64: noted(forward(fd, result(uint(2)), value), 'the padding between entries is not kept'),
+  getdents: noted(
+    forward(fd, result(uint(2)), value),
+    'at most 64 KB at a time; the padding between entries is not kept',
+  ),
+  getdents64: noted(
+    forward(fd, result(uint(2)), value),
+    'at most 64 KB at a time; the padding between entries is not kept',
+  ),
   mkdir: forward(path, value),
   mkdirat: forward(fd, path, value),
   mknod: forward(path, value, value),
@@ -261,19 +298,19 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   fsync: forward(fd),
   fdatasync: forward(fd),
   sync_file_range: forward(fd, value, value, value),
-  file_getattr: forward(fd, path, both(size(3)), value, value),
-  file_setattr: forward(fd, path, input(size(3)), value, value),
+  file_getattr: forward(fd, path, both(upTo(structureLimit, size(3))), value, value),
+  file_setattr: forward(fd, path, input(upTo(structureLimit, size(3))), value, value),
   lookup_dcookie: obsolete(),
 
   // Extended attributes
   getxattr: forward(path, string, result(sizeTo(3, 65536)), value),
   lgetxattr: forward(path, string, result(sizeTo(3, 65536)), value),
   fgetxattr: forward(fd, string, result(sizeTo(3, 65536)), value),
-  getxattrat: home(fd, path, value, string, address, value),
-  setxattr: forward(path, string, input(sizeTo(3, 65536)), value, value),
-  lsetxattr: forward(path, string, input(sizeTo(3, 65536)), value, value),
-  fsetxattr: forward(fd, string, input(sizeTo(3, 65536)), value, value),
-  setxattrat: home(fd, path, value, string, address, value),
+  getxattrat: noted(forward(fd, path, value, string, address, value), 'the value is behind a pointer'),
+  setxattr: forward(path, string, input(upTo(attributeLimit, size(3))), value, value),
+  lsetxattr: forward(path, string, input(upTo(attributeLimit, size(3))), value, value),
+  fsetxattr: forward(fd, string, input(upTo(attributeLimit, size(3))), value, value),
+  setxattrat: noted(forward(fd, path, value, string, address, value), 'the value is behind a pointer'),
   listxattr: forward(path, result(sizeTo(2, 65536)), value),
   llistxattr: forward(path, result(sizeTo(2, 65536)), value),
   flistxattr: forward(fd, result(sizeTo(2, 65536)), value),
@@ -302,10 +339,10 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
       withTimeout,
     ),
   ),
-  sendmsg: bulk(eintr(forward(fd, address, value), 'made as sendto; with ancillary data it comes home')),
-  recvmsg: eintr(home(fd, address, value), withTimeout),
-  sendmmsg: eintr(home(fd, address, value, value), withTimeout),
-  recvmmsg: eintr(home(fd, address, value, value, address), withTimeout),
+  sendmsg: bulk(eintr(forward(fd, address, value), withTimeout)),
+  recvmsg: bulk(eintr(forward(fd, address, value), withTimeout)),
+  sendmmsg: bulk(eintr(forward(fd, address, value, value), withTimeout)),
+  recvmmsg: bulk(eintr(forward(fd, address, value, value, both(bytes(sizes.timespec))), withTimeout)),
   shutdown: forward(fd, value),
   setsockopt: noted(forward(fd, value, value, input(int(4)), value), 'options with pointers inside come home'),
   getsockopt: noted(
@@ -314,9 +351,15 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   ),
 
   // Waiting for events
-  poll: forward(both(uints(1, sizes.pollfd)), value, value),
+  poll: forward(both(upTo(tooMany * sizes.pollfd, uints(1, sizes.pollfd))), value, value),
   ppoll: noted(
-    forward(both(uints(1, sizes.pollfd)), value, both(bytes(sizes.timespec)), address, value),
+    forward(
+      both(upTo(tooMany * sizes.pollfd, uints(1, sizes.pollfd))),
+      value,
+      both(bytes(sizes.timespec)),
+      address,
+      value,
+    ),
     'special with a signal mask',
   ),
   select: forward(value, fdSet, fdSet, fdSet, both(bytes(sizes.timeval))),
@@ -346,8 +389,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   inotify_init1: forward(value),
   inotify_add_watch: forward(fd, path, value),
   inotify_rm_watch: forward(fd, value),
-  fanotify_init: home(value, value),
-  fanotify_mark: home(fd, value, value, fd, path),
+  fanotify_init: forward(value, value),
+  fanotify_mark: forward(fd, value, value, fd, path),
 
   // Time and timers
   gettimeofday: local(output(bytes(sizes.timeval)), output(bytes(sizes.timezone))),
@@ -415,7 +458,7 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   setresgid: forward(value, value, value),
   setfsuid: forward(value),
   setfsgid: forward(value),
-  setgroups: forward(value, input(ints(0, sizes.int))),
+  setgroups: forward(value, input(upTo(65536 * sizes.int, ints(0, sizes.int)))),
   capget: forward(both(bytes(sizes.capabilityHeader)), both(bytes(sizes.capabilityData))),
   capset: forward(both(bytes(sizes.capabilityHeader)), input(bytes(sizes.capabilityData))),
   uname: forward(output(bytes(sizes.utsname))),
@@ -436,8 +479,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   sched_get_priority_max: forward(value),
   sched_get_priority_min: forward(value),
   sched_rr_get_interval: forward(value, output(bytes(sizes.timespec))),
-  sched_setattr: home(value, address, value),
-  sched_getattr: forward(value, both(uint(2)), value, value),
+  sched_setattr: noted(forward(value, both(ownSize(48, structureLimit)), value), 'real-time classes come home'),
+  sched_getattr: forward(value, both(upTo(structureLimit, uint(2))), value, value),
   getpriority: forward(value, value),
   setpriority: forward(value, value, value),
   ioprio_get: forward(value, value),
@@ -488,15 +531,15 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   modify_ldt: home(value, address, value),
   pidfd_open: forward(value, value),
   pidfd_getfd: forward(fd, fd, value),
-  pidfd_send_signal: home(fd, value, address, value),
+  pidfd_send_signal: forward(fd, value, input(bytes(sizes.siginfo)), value),
   unshare: home(value),
   setns: home(fd, value),
   ptrace: home(value, value, address, address),
-  kcmp: home(value, value, value, value, value),
+  kcmp: noted(forward(value, value, value, value, value), 'KCMP_EPOLL_TFD comes home'),
   process_vm_readv: home(value, address, value, address, value, value),
   process_vm_writev: home(value, address, value, address, value, value),
   process_madvise: home(fd, address, value, value, value),
-  process_mrelease: home(fd, value),
+  process_mrelease: forward(fd, value),
   seccomp: home(value, value, address),
 
   // Memory
@@ -536,20 +579,28 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   shmget: forward(value, value, value),
   shmat: home(value, address, value),
   shmdt: home(address),
-  shmctl: noted(forward(value, value, address), 'IPC_RMID only; others come home'),
+  shmctl: noted(forward(value, value, address), 'by command'),
   semget: forward(value, value, value),
-  semop: eintr(forward(value, input(uints(2, sizes.sembuf)), value)),
-  semtimedop: eintr(forward(value, input(uints(2, sizes.sembuf)), value, input(bytes(sizes.timespec)))),
-  semctl: noted(forward(value, value, value, address), 'commands with plain values; others come home'),
+  semop: eintr(forward(value, input(upTo(tooMany * sizes.sembuf, uints(2, sizes.sembuf))), value)),
+  semtimedop: eintr(
+    forward(value, input(upTo(tooMany * sizes.sembuf, uints(2, sizes.sembuf))), value, input(bytes(sizes.timespec))),
+  ),
+  semctl: noted(forward(value, value, value, address), 'by command; GETALL and SETALL are special'),
   msgget: forward(value, value),
-  msgsnd: forward(value, input({ argument: 2, unit: 1, plus: sizes.long }), value, value),
-  msgrcv: forward(value, both({ argument: 2, unit: 1, plus: sizes.long }), value, value, value),
-  msgctl: noted(forward(value, value, address), 'IPC_RMID only; others come home'),
+  msgsnd: forward(value, input({ argument: 2, unit: 1, plus: sizes.long, refused: tooMany }), value, value),
+  msgrcv: forward(value, result({ argument: 2, unit: 1, plus: sizes.long, max: largestMessage }), value, value, value),
+  msgctl: noted(forward(value, value, address), 'by command'),
   mq_open: forward(string, value, value, input(bytes(sizes.messageQueueAttributes))),
   mq_unlink: forward(string),
-  mq_timedsend: forward(fd, input(size(2)), value, value, input(bytes(sizes.timespec))),
-  mq_timedreceive: forward(fd, result(size(2)), value, output(bytes(sizes.int)), input(bytes(sizes.timespec))),
-  mq_notify: noted(forward(fd, input(bytes(sizes.sigevent))), 'notification by thread comes home'),
+  mq_timedsend: forward(fd, input(upTo(queueMessageLimit, size(2))), value, value, input(bytes(sizes.timespec))),
+  mq_timedreceive: forward(
+    fd,
+    result(sizeTo(2, queueMessageLimit)),
+    value,
+    output(bytes(sizes.int)),
+    input(bytes(sizes.timespec)),
+  ),
+  mq_notify: noted(forward(fd, input(bytes(sizes.sigevent))), 'with SIGEV_THREAD the cookie travels along'),
   mq_getsetattr: forward(fd, input(bytes(sizes.messageQueueAttributes)), output(bytes(sizes.messageQueueAttributes))),
 
   // Asynchronous I/O
@@ -575,8 +626,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   fsmount: home(fd, value, value),
   fspick: home(fd, path, value),
   mount_setattr: home(fd, path, value, address, value),
-  statmount: home(address, address, value, value),
-  listmount: home(address, address, value, value),
+  statmount: forward(input(ownSize(24, structureLimit)), both(size(2)), value, value),
+  listmount: forward(input(ownSize(24, structureLimit)), result({ argument: 2, unit: sizes.long }), value, value),
   quotactl: home(value, path, value, address),
   quotactl_fd: home(fd, value, value, address),
   swapon: home(path, value),
@@ -584,10 +635,10 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   acct: home(path),
 
   // Administration, tracing, security
-  syslog: home(value, address, value),
+  syslog: forward(value, both(int(2)), value),
   reboot: home(value, value, value, address),
-  sethostname: home(address, value),
-  setdomainname: home(address, value),
+  sethostname: forward(input(upTo(64, int(1))), value),
+  setdomainname: forward(input(upTo(64, int(1))), value),
   vhangup: home(),
   iopl: home(value),
   ioperm: home(value, value, value),
@@ -606,9 +657,9 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   landlock_create_ruleset: home(address, value, value),
   landlock_add_rule: home(fd, value, address, value),
   landlock_restrict_self: home(fd, value),
-  lsm_get_self_attr: home(value, address, address, value),
+  lsm_get_self_attr: forward(value, both(pointedBy(2)), both(bytes(sizes.int)), value),
   lsm_set_self_attr: home(value, address, value, value),
-  lsm_list_modules: home(address, address, value),
+  lsm_list_modules: forward(both(pointedBy(1)), both(bytes(sizes.int)), value),
 
   // Names without a kernel function behind them any more
   uselib: obsolete(),

@@ -5,7 +5,7 @@
 
 import { numberOf } from '../syscalls.ts';
 import { kernel } from '../kernel.ts';
-import { planCall, type BufferPlan, type ForwardPlan, type Plan } from '../marshal.ts';
+import { noArgument, planCall, type BufferPlan, type ForwardPlan, type Plan } from '../marshal.ts';
 import { Memory } from '../memory.ts';
 
 /** The body: the same memory each time, so that addresses inside structures are the same too. */
@@ -71,6 +71,12 @@ export class Stage {
   /** An int at an address, as a preparatory call left it there. */
   int(address: bigint): number {
     return this.#memory.view.getInt32(Number(address) - this.#memory.address, true);
+  }
+
+  /** Forgets what a preparatory call left. */
+  clear(address: bigint, size: number): void {
+    const offset = Number(address) - this.#memory.address;
+    this.#memory.u8.fill(untouched, offset, offset + size);
   }
 
   close(): void {
@@ -141,16 +147,23 @@ function perform(nr: number, args: readonly bigint[], performance: Performance):
 }
 
 function carryOut(plan: Plan, performance: Performance): number {
-  if (plan.kind === 'fault') return -14;
   if (plan.kind !== 'forward') throw new Error(`Not forwarded: ${JSON.stringify(plan)}`);
   const places = layOut(plan.buffers);
   using bounce = Memory.anonymous((places.at(-1)?.end ?? 0) + 4096);
   bounce.u8.fill(performance.fill);
   for (const { buffer, start } of places) {
-    if (buffer.direction !== 'out') bounce.u8.set(gather(buffer, performance.memory), start);
+    if (buffer.direction !== 'out') bounce.u8.set(buffer.contents ?? gather(buffer, performance.memory), start);
+  }
+  for (const { holder, target, offset, stride, count } of plan.pointers ?? []) {
+    for (let i = 0, at = places[holder].start + offset; i < count; i++, at += stride)
+      bounce.view.setBigUint64(
+        at,
+        bounce.view.getBigUint64(at, true) + BigInt(bounce.address + places[target].start),
+        true,
+      );
   }
   const result = callWith(plan, places, bounce);
-  for (const place of places) takeBack(place, { bounce, result }, performance);
+  for (const place of places) takeBack(place, { bounce, result, places }, performance);
   return result;
 }
 
@@ -171,21 +184,43 @@ function layOut(buffers: readonly BufferPlan[]): Place[] {
 
 function callWith(plan: ForwardPlan, places: readonly Place[], bounce: Memory): number {
   const args = [...plan.args];
-  for (const { buffer, start } of places) args[buffer.argument] = BigInt(bounce.address + start);
+  for (const { buffer, start } of places)
+    if (buffer.argument !== noArgument) args[buffer.argument] = BigInt(bounce.address + start);
   return kernel.callWide(plan.nr, args);
 }
 
-function takeBack(
-  place: Place,
-  { bounce, result }: { bounce: Memory; result: number },
-  performance: Performance,
-): void {
+interface Done {
+  readonly bounce: Memory;
+  readonly result: number;
+  readonly places: readonly Place[];
+}
+
+/** Bytes that are valid after the call. */
+function validOf({ filled, unit, plus = 0, length, counted, direction }: BufferPlan, done: Done): number {
+  const { result } = done;
+  switch (filled) {
+    case 'whole':
+      return result < 0 && direction === 'out' ? 0 : length;
+    case 'success':
+      return result < 0 ? 0 : length;
+    case 'result':
+      return result < 0 ? 0 : Math.min(length, result * unit + plus);
+    case 'element':
+      return unit < result ? length : 0;
+    case 'counted': {
+      const at = done.places[counted?.buffer ?? 0].start + (counted?.at ?? 0);
+      return unit < result ? Math.min(length, done.bounce.view.getUint32(at, true)) : 0;
+    }
+  }
+}
+
+function takeBack(place: Place, done: Done, performance: Performance): void {
   const { buffer, start, end } = place;
+  const { bounce } = done;
   const { fill, seen, memory } = performance;
   if (bounce.u8.subarray(end, end + guardSize).some((byte) => byte !== fill)) seen.overrun = true;
-  const valid = buffer.filled === 'result' ? Math.min(buffer.length, result * buffer.unit) : buffer.length;
-  const wanted = buffer.direction === 'inout' || (buffer.direction === 'out' && result >= 0);
-  if (!wanted || valid <= 0) return;
+  if (buffer.direction === 'in' || buffer.direction === 'string') return;
+  const valid = validOf(buffer, done);
   const bytes = bounce.u8.slice(start, start + valid);
   if (buffer.direction === 'out') {
     for (const [i, byte] of bytes.entries())
@@ -208,6 +243,12 @@ function gather(buffer: BufferPlan, memory: Memory): Uint8Array {
 }
 
 function scatter(buffer: BufferPlan, bytes: Uint8Array, memory: Memory): void {
+  if (buffer.back) {
+    for (const { offset, address, length } of buffer.back)
+      if (offset + length <= bytes.length)
+        memory.u8.set(bytes.subarray(offset, offset + length), address - memory.address);
+    return;
+  }
   let done = 0;
   for (const { address, length } of piecesOf(buffer)) {
     const part = bytes.subarray(done, done + length);
