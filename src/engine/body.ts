@@ -2,6 +2,7 @@
  * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
  * The rules for signals and stops are in docs/internals/signals.md.
  */
+import { MappingQuery } from '../sys/mapping_query.ts';
 import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
@@ -19,6 +20,7 @@ import {
   sendCall,
   sendLargeCall,
   withoutBuffer,
+  withoutUnwritable,
   type BodyCall,
   type Sent,
 } from './body_call.ts';
@@ -54,6 +56,7 @@ export class Body implements BodyHost {
   readonly limits: [string, string][];
   readonly heldSignals: bigint;
   readonly #events: BodyEvents;
+  readonly #mappings: MappingQuery;
   readonly #family: Family;
   #nextId = 1;
   #returning = false;
@@ -66,6 +69,7 @@ export class Body implements BodyHost {
     this.loop = options.loop;
     this.#family = options.family;
     this.#events = options.events;
+    this.#mappings = new MappingQuery(this.hostPid);
     this.limits = options.image.limits;
     this.heldSignals = BigInt('0x' + options.image.heldSignals);
     this.cpuBase = options.image.cpuTime;
@@ -101,6 +105,7 @@ export class Body implements BodyHost {
       this.loop.discardTask(hostTid);
     }
     this.stub.release();
+    this.#mappings[Symbol.dispose]();
   }
 
   // ---- calls ----
@@ -159,11 +164,12 @@ export class Body implements BodyHost {
 
   /** Sends a call home; `call.onResult` or the program gets the result. */
   forward(thread: BodyThread, call: BodyCall): void {
-    call.large = isLarge(call);
-    thread.call = call;
-    if (!call.large) return this.#afterSending(thread, call, sendCall(this.link, this.hostPid, thread.tid, call));
+    const sent = withoutUnwritable(call, this.#mappings);
+    sent.large = isLarge(sent);
+    thread.call = sent;
+    if (!sent.large) return this.#afterSending(thread, sent, sendCall(this.link, this.hostPid, thread.tid, sent));
     this.loop.start(
-      async () => this.#afterSending(thread, call, await sendLargeCall(this.link, this.hostPid, thread.tid, call)),
+      async () => this.#afterSending(thread, sent, await sendLargeCall(this.link, this.hostPid, thread.tid, sent)),
       (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
     );
   }

@@ -1,4 +1,5 @@
 /** One forwarded call of a body: its buffers are read from the body's memory, sent home, and its results written back. */
+import type { MappingQuery } from '../sys/mapping_query.ts';
 import { Memory } from '../sys/memory.ts';
 import { peek, readInto, readRanges, writeFrom, writeRanges, type Range } from '../sys/remote_memory.ts';
 import {
@@ -14,6 +15,7 @@ import {
   direction,
   encodeRequest,
   filled,
+  goesAlong,
   noArgument,
   padded,
   placesOf,
@@ -113,11 +115,6 @@ function readBuffer(pid: number, buffer: BufferPlan, local: number): number {
   return Math.max(0, segments ? readRanges(pid, segments, local) : readInto(pid, address, length, local));
 }
 
-/** Whether a buffer's bytes go along; those that the result alone counts have none worth sending. */
-function goesAlong({ filled: how, direction: way }: WireBuffer): boolean {
-  return (how !== filled.result && how !== filled.counted) || way !== direction.out;
-}
-
 function encode(link: GuestLink, tid: number, call: BodyCall): number {
   const { nr, large, pointers = [] } = call;
   const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers };
@@ -147,6 +144,20 @@ export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCa
   }
   link.sendFrame(frameType.request, at - frameHeader, call.id);
   return 'sent';
+}
+
+/**
+ * The call without those buffers that could not be written back: else it would take data at home (a message, bytes of
+ * a pipe) that the program never gets. Buffers that travel both ways show this when they are read.
+ */
+export function withoutUnwritable(call: BodyCall, mappings: MappingQuery): BodyCall {
+  let checked = call;
+  for (let i = 0; i < call.plan.length; i++) {
+    const { address, length, direction: way, contents } = call.plan[i];
+    if (way === 'out' && length > 0 && !contents && mappings.writable(address) === false)
+      checked = withoutBuffer(checked, i);
+  }
+  return checked;
 }
 
 /** The call with an address where nothing is, in place of that buffer: home's kernel says what that means. */

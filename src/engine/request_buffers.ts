@@ -1,6 +1,6 @@
 /** The buffers of a request: where a call at home finds its data, and where it leaves it. */
 import { peek, poke, readInto, writeFrom } from '../sys/remote_memory.ts';
-import { direction, filled, padded, type WireRequest } from '../wire/call_messages.ts';
+import { goesAlong, padded, type WireRequest } from '../wire/call_messages.ts';
 import type { Frame } from './link.ts';
 import { bouncePerSlot, type Stub } from './stub.ts';
 
@@ -52,7 +52,7 @@ export function placeBuffers(
   if (what.total > bouncePerSlot) throw new RangeError('Cannot serve a request larger than bounce memory');
   let from = frame.offset + wire.data;
   wire.buffers.forEach((buffer, i) => {
-    if (buffer.filled === filled.result && buffer.direction === direction.out) return;
+    if (!goesAlong(buffer)) return;
     if (from + buffer.length > frame.offset + frame.length)
       throw new RangeError('Cannot serve a request with too little data');
     memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + offsets[i]);

@@ -184,6 +184,14 @@ function decodePointer(view: DataView, at: number, buffers: readonly WireBuffer[
   return { holder, target, offset, stride, count };
 }
 
+/**
+ * Whether a buffer's bytes go with the request. Those that are only filled go too, so that what the call leaves alone
+ * comes back as it was, unless it is said exactly how many bytes are filled.
+ */
+export function goesAlong({ filled: how, direction: way }: WireBuffer): boolean {
+  return way !== direction.out || (how !== filled.result && how !== filled.counted);
+}
+
 /** Valid bytes of an outgoing buffer after a call; `counted` reads a u32 of another buffer. */
 export function validBytes(
   buffer: WireBuffer,

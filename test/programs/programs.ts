@@ -237,6 +237,9 @@ const files: readonly Program[] = [
   program('descriptors'),
   program('socket-pair'),
   program('event-fd'),
+  program('messages'),
+  program('vectors'),
+  program('splices'),
 ];
 
 const identity: readonly Program[] = [
