@@ -4,14 +4,15 @@
  * See docs/internals/slots.md and docs/internals/signals.md.
  */
 import { kernel } from '../sys/kernel.ts';
-import { readInto, writeFrom } from '../sys/remote_memory.ts';
+import { writeFrom } from '../sys/remote_memory.ts';
 import { reap, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
 import { slotState } from '../sys/x64/stub_code.ts';
-import { decodeRequest, filled, noArgument, padded, placesOf, validBytes } from '../wire/call_messages.ts';
-import { frameHeader, frameType, noSlot } from '../wire/frames.ts';
+import { decodeRequest, filled, noArgument, placesOf } from '../wire/call_messages.ts';
+import { frameType, noSlot } from '../wire/frames.ts';
+import { sendAnswer, sendLargeData, sendResult } from './answers.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputySlots } from './deputy_slots.ts';
 import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
@@ -30,7 +31,6 @@ import { layout, type Injection, type Stub } from './stub.ts';
 
 const SIGSTOP = 19;
 const ENOMEM = -12;
-const bulkChunk = 512 * 1024;
 
 export interface DeputyEvents {
   /** Another program was executed: it has just been loaded and has not run yet. */
@@ -40,10 +40,6 @@ export interface DeputyEvents {
 }
 
 let deputies = 0;
-
-function validOf({ wire, offsets, memory }: PendingRequest, index: number, result: number): number {
-  return validBytes(wire.buffers[index], result, (buffer, at) => memory.word(offsets[buffer] + at));
-}
 
 export class Deputy {
   /** Tells deputies apart whose memory came to lie at the same address. */
@@ -201,42 +197,17 @@ export class Deputy {
     if (!request) return;
     request.returned?.();
     if (request.large) return this.#finishLarge(thread, request, result);
-    const { out } = this.link;
-    const base = this.stub.bounceOffset(thread.slot);
-    let at = frameHeader + 8;
-    out.view.setBigInt64(frameHeader, BigInt(result), true);
-    request.wire.buffers.forEach((buffer, i) => {
-      const bytes = validOf(request, i, result);
-      if (bytes === 0) return;
-      if (buffer.filled === filled.inPlace)
-        copyInPlace(this.stub, thread.slot, { wire: request.wire, buffer, offset: request.offsets[i], way: 'back' });
-      const from = base + request.offsets[i];
-      out.u8.set(this.stub.memory.u8.subarray(from, from + bytes), at);
-      at += padded(bytes);
-    });
-    this.link.sendFrame(frameType.reply, at - frameHeader, request.id);
+    sendAnswer(this.link, { stub: this.stub, slot: thread.slot, request }, result);
   }
 
   #finishLarge(thread: DeputyThread, request: PendingRequest, result: number): void {
     this.#loop.start(
       async () => {
         const { address, total } = request.large!;
-        for (let i = 0; i < request.wire.buffers.length; i++) {
-          const bytes = validOf(request, i, result);
-          for (let done = 0; done < bytes;) {
-            await this.link.drained();
-            const part = Math.min(bulkChunk, bytes - done);
-            const { out } = this.link;
-            out.write64(frameHeader, request.offsets[i] + done);
-            readInto(this.pid, address + request.offsets[i] + done, part, out.address + frameHeader + 8);
-            this.link.sendFrame(frameType.bulk, 8 + part, request.id);
-            done += part;
-          }
-        }
+        await sendLargeData(this.link, this.pid, request, result);
         this.#slots.call(thread.slot, nr.munmap, address, total);
         thread.large = undefined;
-        this.link.out.view.setBigInt64(frameHeader, BigInt(result), true);
-        this.link.sendFrame(frameType.reply, 8, request.id);
+        this.reply(request.id, result);
       },
       (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
     );
@@ -244,8 +215,7 @@ export class Deputy {
 
   /** Sends a bare result. */
   reply(id: number, result: number): void {
-    this.link.out.view.setBigInt64(frameHeader, BigInt(result), true);
-    this.link.sendFrame(frameType.reply, 8, id);
+    sendResult(this.link, id, result);
   }
 
   /** A body's thread ended: so does its deputy thread. */
