@@ -9,6 +9,7 @@ import { frameType } from '../wire/frames.ts';
 import type { AddressSpace, IdentifyFile } from './capture.ts';
 import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
+import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
 import type { Peer, ReturnResult } from './departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
@@ -16,10 +17,12 @@ import { specialNames, type ProcessImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { writePages } from './page_stream.ts';
-import { recorderAction } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
 import type { Stub } from './stub.ts';
 import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
+import { holdUntilGone } from './vfork_at_home.ts';
+
+const SIGKILL = 9;
 
 export interface HomeContext {
   loop: Loop;
@@ -28,6 +31,8 @@ export interface HomeContext {
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** The process is away now. */
   began: (absence: Absence) => void;
+  /** A child that had no memory of its own yet has executed a program. */
+  executed: (pid: number, parent: number) => void;
   /** The process is no longer away (home again, or ended). */
   finished: (absence: Absence, how: string) => void;
 }
@@ -109,6 +114,7 @@ export class Absence implements Traveller {
     const events = {
       ended: (status: TaskStatus) => this.#onEnded(status),
       executed: (stop: StoppedTask) => this.#onExecuted(stop),
+      lodgerExecuted: (stop: StoppedTask) => this.#onLodgerExecuted(stop),
     };
     this.#deputy = new Deputy({ pid, stub, link, loop: context.loop, held, events });
   }
@@ -164,6 +170,11 @@ export class Absence implements Traveller {
         const { pid } = frameJson<{ pid: number }>(frame);
         return deputy.disowned.add(pid);
       }
+      case frameType.lodgerEnded: {
+        const { tid, status } = frameJson<{ tid: number; status: TaskStatus }>(frame);
+        if (status.kind === 'killed') deputy.endLodger(tid, status.signal);
+        return;
+      }
       case frameType.threadEnded: {
         const { tid, code } = frameJson<{ tid: number; code: number }>(frame);
         return deputy.endThread(tid, code);
@@ -172,8 +183,10 @@ export class Absence implements Traveller {
         const { tid, signal, action } = frameJson<{ tid: number; signal: number; action: string }>(frame);
         return deputy.mirrorAction(tid, frame.id, signal, Buffer.from(action, 'base64'));
       }
-      case frameType.signalTaken:
-        return deputy.takeStop(frameJson<{ signal: number }>(frame).signal);
+      case frameType.signalTaken: {
+        const { signal, lodger } = frameJson<{ signal: number; lodger?: number }>(frame);
+        return deputy.takeStop(signal, lodger);
+      }
       case frameType.mapFile:
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
       case frameType.homecoming:
@@ -202,6 +215,14 @@ export class Absence implements Traveller {
     this.#close('executed');
   }
 
+  /** A process between vfork and exec is at home now, as another program. */
+  #onLodgerExecuted(stop: StoppedTask): void {
+    setMemoryLimits(stop.tid, this.#limits);
+    stop.detach();
+    this.#context.log('process.executes', { pid: stop.tid, from: this.peer.name, parent: this.pid });
+    this.#context.executed(stop.tid, this.pid);
+  }
+
   /** The body forks: its deputy does, and the child is away from its birth. */
   #onFork(id: number, request: ForkRequest): void {
     const { held, identify } = this.#options;
@@ -209,6 +230,10 @@ export class Absence implements Traveller {
     const answer = (value: ForkAnswer): void => this.#link.sendJson(frameType.forked, value, id);
     if (typeof made === 'number') return answer({ failed: made });
     const { pid, task, stub, pidfd } = made;
+    if (!stub) {
+      this.#deputy.park(task, true);
+      return answer({ pid, channel: 0, pidfd });
+    }
     const link = this.#link.branch();
     const child = new Absence({
       context: this.#context,
@@ -247,11 +272,7 @@ export class Absence implements Traveller {
     if (!main) return;
     if (signal !== 9) {
       using session = deputy.stub.borrow(main);
-      deputy.stub.writeAction(0, recorderAction(deputy.stub, 0n, 0n));
-      session.run([
-        [nr.rt_sigaction, signal, deputy.stub.scratchAddress(0), 0, 8],
-        [nr.kill, this.pid, signal],
-      ]);
+      dieOf(deputy.stub, session, this.pid, signal);
       main.setSignalMask(0n);
     }
     for (const task of tasks) task.detach();
@@ -327,7 +348,14 @@ export class Absence implements Traveller {
   #onHome(): void {
     const home = this.#homecoming!;
     if (this.#ended()) return;
-    resumeAtHome(this.#deputy.stub, this.#tasks, home.image);
+    const { stub, lodgers } = this.#deputy;
+    const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
+    const own = this.#tasks.filter((task) => !lodging.includes(task));
+    const couples = resumeAtHome(stub, own, home.image, lodging);
+    for (const { parent, child } of couples) holdUntilGone(this.#context.loop, parent, child);
+    // One that is not among them has ended away.
+    for (const { tid } of lodging)
+      if (!couples.some(({ child }) => child.tid === tid)) kernel.call(nr.kill, tid, SIGKILL);
     setMemoryLimits(this.pid, home.image.limits);
     const freezeMs = performance.now() - home.start + home.frozenFor;
     const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
@@ -342,7 +370,10 @@ export class Absence implements Traveller {
     this.#state = 'gone';
     for (const waiter of this.#returned.splice(0))
       waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
-    if (how !== 'home') this.#deputy.dispose();
+    if (how !== 'home') {
+      for (const tid of this.#deputy.lodgers) kernel.call(nr.kill, tid, SIGKILL);
+      this.#deputy.dispose();
+    }
     this.#supply.files.free();
     const link = this.#link;
     // What is still queued (the last frame) may go out first.

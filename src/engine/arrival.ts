@@ -34,6 +34,8 @@ import {
   setThreadContext,
 } from './restore.ts';
 import { guestCgroup } from './cgroup.ts';
+import type { FrozenTask } from './freeze.ts';
+import { captureLodger } from './lodger.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
 
@@ -61,6 +63,11 @@ export interface HostContext {
   /** A guest was born here. */
   born: (guest: Guest) => void;
   finished: (guest: Guest) => void;
+}
+
+function frozenTask(stop: StoppedTask): FrozenTask {
+  if (stop.event !== 0) return { task: stop };
+  return { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } };
 }
 
 export class Guest {
@@ -173,6 +180,8 @@ export class Guest {
         return this.#end('the program ended');
       case frameType.ready:
         return this.#end('it is home');
+      case frameType.lodgerLeft:
+        return body.lodgerLeft(frameJson<{ tid: number }>(frame).tid);
       case frameType.executed:
         return this.#end('it executes another program');
       default:
@@ -393,7 +402,8 @@ export class Guest {
     const body = this.#body!;
     const { stub } = body;
     const start = performance.now();
-    const frozen = await body.freeze(60_000);
+    const all = await body.freeze(60_000);
+    const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     const own: Range[] = [{ address: stub.base, length: layout.size }];
     const files = [...this.#files.values()];
@@ -404,12 +414,17 @@ export class Guest {
         files.find((f) => f.inode === mapping.inode)?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 },
     });
     frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-    const tasks = frozen.map(({ stop }) =>
-      stop.event === 0
-        ? { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } }
-        : { task: stop },
+    const waited = (hostTid: number): number | undefined => body.waitedTime(hostTid);
+    const image = captureImage(
+      stub,
+      frozen.map(({ stop }) => frozenTask(stop)),
+      space,
+      waited,
     );
-    const image = captureImage(stub, tasks, space, (hostTid) => body.waitedTime(hostTid));
+    image.lodgers = all.flatMap(({ thread, stop }) => {
+      const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
+      return thread.lodger ? [captureLodger(stub, frozenTask(stop), { tid: thread.tid, waiting }, waited)] : [];
+    });
     image.limits = body.limits;
     image.pid = body.pid;
     image.threads.forEach((thread, i) => {

@@ -2,6 +2,7 @@
  * A body at work on the hosting node: its trapped calls go home as requests, replies and signals come back.
  * The rules for signals and stops are in docs/internals/signals.md.
  */
+import { kernel } from '../sys/kernel.ts';
 import { MappingQuery } from '../sys/mapping_query.ts';
 import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
@@ -39,6 +40,8 @@ import { repeatUnseen, repeatWait } from './repeated_calls.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
+const SIGKILL = 9;
+
 export class Body implements BodyHost {
   readonly pid: number;
   readonly stub: Stub;
@@ -61,6 +64,8 @@ export class Body implements BodyHost {
   #nextId = 1;
   #returning = false;
   #halted = false;
+  /** Signals that arrived while the body was halted or returning. */
+  readonly #signalsLater: SignalImage[] = [];
 
   constructor(options: BodyOptions) {
     this.pid = options.pid;
@@ -86,8 +91,8 @@ export class Body implements BodyHost {
     return this.#returning;
   }
 
-  addThread(tid: number, hostTid: number): BodyThread {
-    const thread = new BodyThread(tid, hostTid);
+  addThread(tid: number, hostTid: number, lodger = false): BodyThread {
+    const thread = new BodyThread(tid, hostTid, lodger);
     this.threads.push(thread);
     this.#family.take(hostTid, (trapped) => this.#onTrapped(thread, trapped));
     this.loop.onTask(hostTid, (status) => this.#onTask(thread, status));
@@ -100,9 +105,10 @@ export class Body implements BodyHost {
   }
 
   destroy(): void {
-    for (const { hostTid } of this.threads) {
+    for (const { hostTid, lodger } of this.threads) {
       this.#family.forget(hostTid);
       this.loop.discardTask(hostTid);
+      if (lodger) kernel.call(nr.kill, hostTid, SIGKILL);
     }
     this.stub.release();
     this.#mappings[Symbol.dispose]();
@@ -244,9 +250,6 @@ export class Body implements BodyHost {
     else if (signals.length) this.#signalsLater.push(...signals);
   }
 
-  /** Signals that arrived while the body was halted or returning. */
-  readonly #signalsLater: SignalImage[] = [];
-
   takeSignals(): SignalImage[] {
     return this.#signalsLater.splice(0).concat(this.threads.flatMap((t) => t.signalsAfterCall.splice(0)));
   }
@@ -295,11 +298,11 @@ export class Body implements BodyHost {
 
   comeHome(thread: BodyThread, reason: string): void {
     // The call is made again, natively, at home: its thread goes as if it had just been interrupted.
-    const call = thread.call!;
+    const { call } = thread;
     thread.call = undefined;
     thread.running.interrupt();
     this.#returning = true;
-    this.respond(call, ERESTARTSYS);
+    this.respond(call!, ERESTARTSYS);
     this.#events.comeHome(reason);
   }
 
@@ -337,7 +340,7 @@ export class Body implements BodyHost {
     const main = this.threads.find((t) => t.tid === this.pid) ?? this.threads[0];
     let target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
     if (!main || (signal.tid && !target)) return;
-    if (target && !namesThread(signal) && (signalSets(target.hostTid).blocked & bit) !== 0n) {
+    if (target && !target.lodger && !namesThread(signal) && (signalSets(target.hostTid).blocked & bit) !== 0n) {
       target = undefined; // it took the signal at home only because it blocks nothing there
       signal.tid = 0;
     }
@@ -346,7 +349,7 @@ export class Body implements BodyHost {
     const sets = signalSets(carrier.hostTid);
     const ignored = (sets.ignored & bit) !== 0n || (ignoredByDefault.has(signal.signal) && (sets.caught & bit) === 0n);
     if (ignored && (sets.blocked & bit) === 0n) return;
-    if (carrier.call) {
+    if (carrier.call || carrier.awaits) {
       carrier.signalsAfterCall.push(signal);
       return this.interruptCall(carrier);
     }
@@ -382,7 +385,7 @@ export class Body implements BodyHost {
     if (signals.length || stop.event === 0) {
       using session = this.stub.borrow(stop);
       this.#requeue(session, thread, stop);
-      for (const signal of signals) queueSignal(this.stub, session, this.pid, signal);
+      for (const signal of signals) queueSignal(this.stub, session, this.#processOf(thread), signal);
     }
     repeatWait(stop);
     if (signals.length) repeatUnseen(stop, thread.answered);
@@ -393,16 +396,17 @@ export class Body implements BodyHost {
   /** A signal-delivery stop came instead of ours: the signal is put back. */
   #requeue(session: Injection, thread: BodyThread, stop: StoppedTask): void {
     if (stop.event !== 0 || isFault({ signal: stop.signal, info: stop.signalInfo() })) return;
-    queueSignal(
-      this.stub,
-      session,
-      this.pid,
-      signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() }),
-    );
+    const pid = this.#processOf(thread);
+    const image = signalImage(pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
+    queueSignal(this.stub, session, pid, image);
+  }
+
+  #processOf(thread: BodyThread): number {
+    return thread.lodger ? thread.tid : this.pid;
   }
 
   #resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
-    if (!this.#returning && !this.#halted) return void stop.resume();
+    if (!this.#returning && !this.#halted && !thread.awaits) return void stop.resume();
     thread.held = stop;
     thread.deliver({ kind: 'stopped', signal: stop.signal, event: stop.event }); // somebody may wait for it
   }
@@ -411,19 +415,28 @@ export class Body implements BodyHost {
   halt(): void {
     this.#halted = true;
     for (const thread of this.threads) {
-      if (!thread.call && !thread.held) thread.held = thread.stopNow();
+      if (!thread.call && !thread.held && !thread.lodger) thread.held = thread.stopNow();
     }
   }
 
   continue(): void {
     if (!this.#halted) return;
     this.#halted = false;
-    for (const thread of this.threads) {
-      const stop = thread.held;
-      thread.held = undefined;
-      if (stop) this.#queueInto(thread, stop, []);
-    }
+    for (const thread of this.threads) this.#letGo(thread);
     for (const signal of this.#signalsLater.splice(0)) this.#post(signal);
+  }
+
+  #letGo(thread: BodyThread): void {
+    const stop = thread.held;
+    if (!stop || thread.awaits) return;
+    thread.held = undefined;
+    this.#queueInto(thread, stop, thread.signalsAfterCall.splice(0));
+  }
+
+  /** At home a lodger has executed a program, or ended: its body is of no use any more. */
+  lodgerLeft(tid: number): void {
+    const thread = this.threads.find((t) => t.tid === tid && t.lodger);
+    if (thread) kernel.call(nr.kill, thread.hostTid, SIGKILL);
   }
 
   // ---- stops and ends ----
@@ -446,6 +459,13 @@ export class Body implements BodyHost {
     this.#family.forget(thread.hostTid);
     this.threads.splice(this.threads.indexOf(thread), 1);
     if (thread.hostTid === this.hostPid) this.#events.ended(status);
+    if (!thread.lodger) return;
+    // If home has ended it, home knows no such lodger any more.
+    if (status.kind === 'killed') this.link.sendJson(frameType.lodgerEnded, { tid: thread.tid, status });
+    for (const waiting of this.threads.filter((t) => t.awaits === thread)) {
+      waiting.awaits = undefined;
+      this.#letGo(waiting);
+    }
   }
 
   /** A signal is about to act on a thread. */
@@ -454,7 +474,8 @@ export class Body implements BodyHost {
     const bit = 1n << BigInt(stop.signal - 1);
     const byDefault = ((sets.caught | sets.ignored) & bit) === 0n;
     if (byDefault && stopSignals.has(stop.signal)) {
-      this.link.sendJson(frameType.signalTaken, { signal: stop.signal });
+      const lodger = thread.lodger ? thread.tid : undefined;
+      this.link.sendJson(frameType.signalTaken, { signal: stop.signal, lodger });
       stop.resume();
     } else if (byDefault && coreSignals.has(stop.signal)) {
       // It dies at home: with its own memory, natively, core dump and all.

@@ -51,7 +51,7 @@ export interface BodyHost {
   takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void;
   comeHome(thread: BodyThread, reason: string): void;
   mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
-  addThread(tid: number, hostTid: number): BodyThread;
+  addThread(tid: number, hostTid: number, lodger?: boolean): BodyThread;
   resumeNew(task: StoppedTask): void;
   letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void;
   write(address: number, bytes: Uint8Array): boolean;

@@ -10,6 +10,10 @@ export class BodyThread {
   readonly tid: number;
   /** The id as the hosting node's engine sees it. */
   readonly hostTid: number;
+  /** It is a process that borrows this one's memory until it executes a program or ends (vfork). */
+  readonly lodger: boolean;
+  /** The lodger that must have gone before this thread goes on; until then it is held. */
+  awaits: BodyThread | undefined;
   call: BodyCall | undefined;
   /** Its last call was answered by a restart code from home. */
   answered = false;
@@ -27,9 +31,10 @@ export class BodyThread {
   mayHaveSignal = false;
   #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
 
-  constructor(tid: number, hostTid: number) {
+  constructor(tid: number, hostTid: number, lodger = false) {
     this.tid = tid;
     this.hostTid = hostTid;
+    this.lodger = lodger;
   }
 
   get running(): RunningTask {

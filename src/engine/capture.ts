@@ -356,6 +356,7 @@ export function captureImage(
     layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
     actions,
     threads,
+    lodgers: [],
     cpuTime: cpuTimeOfProcess(pid),
     limits: resourceLimits(pid),
     heldSignals: held.toString(16),

@@ -10,7 +10,7 @@ import { frameType, noSlot } from '../wire/frames.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { layout, type Injection } from './stub.ts';
+import { layout, type Injection, type Stub } from './stub.ts';
 
 /** linux/sched.h */
 export const cloneFlag = {
@@ -46,7 +46,7 @@ interface CloneRequest {
   more: boolean;
 }
 
-/** What home needs to know of a fork. */
+/** What home needs to know of a fork; with the flag `vm` the child is a lodger. */
 export interface ForkRequest {
   tid: number;
   flags: number;
@@ -54,6 +54,7 @@ export interface ForkRequest {
 }
 
 export type ForkAnswer =
+  /** A lodger has no channel of its own: 0. */
   | { pid: number; channel: number; pidfd: number }
   /** -errno */
   | { failed: number };
@@ -109,8 +110,11 @@ function has(flags: number, flag: number): boolean {
 }
 
 function make(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
-  if ((request.flags & neededForThread) === neededForThread) newThread(body, thread, call, request);
-  else if (!request.more && isFork(request.flags)) newProcess(body, thread, call, request);
+  const { flags, more } = request;
+  if (thread.lodger) body.comeHome(thread, `${nameOf(call.nr)} behind vfork`);
+  else if ((flags & neededForThread) === neededForThread) newThread(body, thread, call, request);
+  else if (!more && isVfork(flags)) newLodger(body, thread, call, request);
+  else if (!more && isFork(flags)) newProcess(body, thread, call, request);
   else body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
 }
 
@@ -130,6 +134,10 @@ function isFork(flags: number): boolean {
 const threadHomeFlags = cloneFlag.fs | cloneFlag.files | cloneFlag.sysvsem;
 /** CLONE_PTRACE, CLONE_DETACHED, CLONE_UNTRACED: without meaning for a program that nobody traces. */
 const withoutMeaning = 0x2000 | 0x400000 | 0x800000;
+function isVfork(flags: number): boolean {
+  const borrowed = cloneFlag.vm | cloneFlag.vfork;
+  return (flags & borrowed) === borrowed && isFork(flags - borrowed);
+}
 
 /** A thread is made at home first: its id there is its id here. */
 function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
@@ -163,21 +171,65 @@ function newProcess(body: BodyHost, thread: BodyThread, call: BodyCall, request:
   body.ask<ForkAnswer>(thread, frameType.fork, wish, (answer) => {
     if ('failed' in answer) return body.finish(thread, call, answer.failed);
     body.takeOver(thread, call, (session) => {
-      const { pid, channel, pidfd } = answer;
-      const high = has(flags, cloneFlag.clearSighand) ? cloneFlag.clearSighand : 0;
-      const here = ((flags & bodyFlags) | cloneFlag.parent) + high;
-      const { result, task } = cloneHere(body, session, { ...request, flags: here, tid: pid });
-      if (!task) {
-        body.link.sendJson(frameType.unborn, { pid });
-        return result === EEXIST ? EAGAIN : result;
-      }
+      const { pid, channel } = answer;
+      const task = processHere(body, session, { request, answer, more: cloneFlag.parent });
+      if (typeof task === 'number') return task;
       const stub = body.stub.renew(task);
       giveContext(session, task, request);
-      if (has(flags, cloneFlag.pidfd)) body.write(request.pidfd, new Uint8Array(Int32Array.of(pidfd).buffer));
       body.born({ pid, channel, task, stub });
       return pid;
     });
   });
+}
+
+/** A process that borrows the memory: nearly a thread, and its parent's thread waits until it has gone. */
+function newLodger(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
+  const { flags, exitSignal } = request;
+  const wish: ForkRequest = { tid: thread.tid, flags: (flags & (homeFlags | cloneFlag.vm)) >>> 0, exitSignal };
+  body.ask<ForkAnswer>(thread, frameType.fork, wish, (answer) => {
+    if ('failed' in answer) return body.finish(thread, call, answer.failed);
+    body.takeOver(thread, call, (session) => {
+      const { pid } = answer;
+      const task = processHere(body, session, { request, answer, more: cloneFlag.parent | cloneFlag.vm });
+      if (typeof task === 'number') return task;
+      copyAlternateStack(body.stub, session, task);
+      giveContext(session, task, request);
+      thread.awaits = body.addThread(pid, task.tid, true);
+      body.resumeNew(task);
+      return pid;
+    });
+  });
+}
+
+/** Makes the process that home has made. @returns -errno if that fails; then home takes its own back */
+function processHere(
+  body: BodyHost,
+  session: Injection,
+  made: { request: CloneRequest; answer: Exclude<ForkAnswer, { failed: number }>; more: number },
+): StoppedTask | number {
+  const { request, answer, more } = made;
+  const high = has(request.flags, cloneFlag.clearSighand) ? cloneFlag.clearSighand : 0;
+  const flags = ((request.flags & bodyFlags) | more) + high;
+  const { result, task } = cloneHere(body, session, { ...request, flags, tid: answer.pid });
+  if (!task) {
+    body.link.sendJson(frameType.unborn, { pid: answer.pid });
+    return result === EEXIST ? EAGAIN : result;
+  }
+  if (has(request.flags, cloneFlag.pidfd))
+    body.write(request.pidfd, new Uint8Array(Int32Array.of(answer.pidfd).buffer));
+  return task;
+}
+
+/** vfork keeps it; the kernel clears it where memory is shared and nobody waits. */
+function copyAlternateStack(stub: Stub, session: Injection, task: StoppedTask): void {
+  session.run([[nr.sigaltstack, 0, stub.scratchAddress(0)]]);
+  const flagsWord = (layout.scratch + 8) >> 2;
+  const SS_ONSTACK = 1;
+  const SS_DISABLE = 2;
+  if (stub.memory.u32[flagsWord] & SS_DISABLE) return;
+  stub.memory.u32[flagsWord] &= ~SS_ONSTACK;
+  using child = stub.borrow(task);
+  child.run([[nr.sigaltstack, stub.scratchAddress(0), 0]]);
 }
 
 const EAGAIN = -11;

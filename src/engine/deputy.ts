@@ -24,15 +24,19 @@ import { frameNumber, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { drainSignals, signalImage } from './pending_signals.ts';
+import { adviseAway, dieOf } from './deputy_calls.ts';
 import { recorderAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { bounceMemory, copyInPlace, mappedMemory, placeBuffers, setPointers } from './request_buffers.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
 
+const SIGKILL = 9;
 const SIGSTOP = 19;
 const ENOMEM = -12;
 
 export interface DeputyEvents {
+  /** The same of a lodger. */
+  lodgerExecuted(stop: StoppedTask): void;
   /** Another program was executed: it has just been loaded and has not run yet. */
   executed(stop: StoppedTask): void;
   /** The process has ended at home. */
@@ -77,9 +81,9 @@ export class Deputy {
   }
 
   /** Puts a stopped thread into the deputy loop and lets it run. */
-  park(task: StoppedTask): void {
+  park(task: StoppedTask, lodger = false): void {
     const slot = this.#freeSlot();
-    const thread = new DeputyThread(task.tid, slot);
+    const thread = new DeputyThread(task.tid, slot, lodger);
     this.#threads.set(task.tid, thread);
     this.#slots.clear(slot);
     this.#enterLoop(task, thread);
@@ -274,12 +278,31 @@ export class Deputy {
     if (status.kind !== 'stopped') return this.#onEnd(thread, status);
     const stop = new StoppedTask(thread.tid, status.signal, status.event);
     if (status.event === traceEvent.stop) this.#onEventStop(thread, stop);
-    else if (status.event === traceEvent.exec) this.#events.executed(stop);
+    else if (status.event === traceEvent.exec) this.#onExecuted(thread, stop);
     else if (status.event !== 0) stop.resume();
     else this.#onSignal(thread, stop);
   }
 
+  #onExecuted(thread: DeputyThread, stop: StoppedTask): void {
+    if (!thread.lodger) return this.#events.executed(stop);
+    this.#lodgerLeft(thread);
+    this.#events.lodgerExecuted(stop);
+  }
+
+  /** A lodger has got a memory of its own, or ended: the thread that waits for it may go on. */
+  #lodgerLeft(thread: DeputyThread): void {
+    this.#loop.forgetTask(thread.tid);
+    this.#threads.delete(thread.tid);
+    this.#forget(thread);
+    this.link.sendJson(frameType.lodgerLeft, { tid: thread.tid });
+  }
+
+  get lodgers(): number[] {
+    return [...this.#threads.values()].filter((t) => t.lodger).map((t) => t.tid);
+  }
+
   #onEventStop(thread: DeputyThread, stop: StoppedTask): void {
+    if (thread.lodger && stopSignals.has(stop.signal)) return void stop.listen();
     if (stopSignals.has(stop.signal)) {
       // Group stop: the parent sees it; the deputy stays stopped until SIGCONT.
       if (thread.interruptWanted) this.#onInterrupted(thread, stop, () => void stop.listen());
@@ -288,7 +311,7 @@ export class Deputy {
       this.stopped = true;
       return;
     }
-    if (this.stopped) {
+    if (this.stopped && !thread.lodger) {
       this.stopped = false;
       this.link.sendFrame(frameType.continued, 0);
     }
@@ -309,7 +332,8 @@ export class Deputy {
     }
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
     if (this.disowned.takes(this.stub, stop)) return void stop.resume();
-    this.passOn(signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() }));
+    const image = signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
+    this.passOn(thread.lodger ? { ...image, tid: thread.tid } : image);
     stop.resume();
   }
 
@@ -327,13 +351,22 @@ export class Deputy {
   readonly #letThrough = new Set<number>();
 
   /** A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it. */
-  takeStop(signal: number): void {
+  takeStop(signal: number, lodger = 0): void {
     if (!stopSignals.has(signal)) throw new RangeError(`Cannot stop the deputy by signal ${signal}`);
     this.#letThrough.add(signal);
-    kernel.call(nr.kill, this.pid, signal);
+    kernel.call(nr.kill, lodger && this.lodgers.includes(lodger) ? lodger : this.pid, signal);
+  }
+
+  /** A lodger's body died of a signal: so does the lodger. */
+  endLodger(tid: number, signal: number): void {
+    if (!this.lodgers.includes(tid)) return;
+    if (signal === SIGKILL) return void kernel.call(nr.kill, tid, SIGKILL);
+    this.#letThrough.add(signal);
+    this.lend(tid, (session) => dieOf(this.stub, session, tid, signal), 0n);
   }
 
   #onEnd(thread: DeputyThread, status: TaskStatus): void {
+    if (thread.lodger) return this.#lodgerLeft(thread);
     this.#loop.forgetTask(thread.tid);
     this.#threads.delete(thread.tid);
     this.#forget(thread);
@@ -365,6 +398,10 @@ export class Deputy {
       using session = this.stub.borrow(stop);
       return work(session);
     } finally {
+      // A wait that the kernel does not take up again by itself goes on; it may then take its full time.
+      const registers = stop.registers();
+      if (registers.number('rax') === EINTR && describe(registers.syscall)?.interrupted === 'eintr')
+        stop.setRegisters(registers.repeatCall());
       if (mask !== undefined) stop.setSignalMask(mask);
       stop.resume();
     }
@@ -427,27 +464,10 @@ export class Deputy {
 
   /** Gives anonymous memory back to the home node, whatever its threads are doing. @returns bytes asked for */
   release(ranges: readonly { start: number; end: number }[]): number {
-    const [thread] = this.#threads.values();
-    if (!thread || this.stopped) throw new Error(`Cannot release the memory of process ${this.pid}: it is stopped`);
-    const MADV_DONTNEED_LOCKED = 24;
-    const MADV_DONTNEED = 4;
-    const stop = this.#stop(thread);
-    let bytes = 0;
-    {
-      using session = this.stub.borrow(stop);
-      for (const { start, end } of ranges) {
-        const advise = (how: number): number => session.run([[nr.madvise, start, end - start, how]])[0];
-        if (advise(MADV_DONTNEED_LOCKED) < 0 && advise(MADV_DONTNEED) < 0) continue;
-        bytes += end - start;
-      }
-    }
-    // A wait that the kernel does not take up again by itself goes on; it may then take its full time.
-    const registers = stop.registers();
-    if (registers.number('rax') === EINTR && describe(registers.syscall)?.interrupted === 'eintr')
-      stop.setRegisters(registers.repeatCall());
-    stop.resume();
-    this.served++; // the old memory is gone: nothing can go on from it
-    return bytes;
+    const [tid] = this.#threads.keys();
+    if (!tid || this.stopped) throw new Error(`Cannot release the memory of process ${this.pid}: it is stopped`);
+    // Served: the old memory is gone then, and nothing can go on from it.
+    return this.lend(tid, (session) => adviseAway(session, ranges));
   }
 
   /** Stops all threads for good: the caller takes the deputy over. @returns none when the process has ended */
@@ -465,7 +485,9 @@ export class Deputy {
     }
     out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
     // They come after those that are still on their way to the body.
-    for (const signal of drainSignals(this.stub, out, this.#held)) this.#passed.add(signal);
+    const { lodgers } = this;
+    const own = out.filter((task) => !lodgers.includes(task.tid));
+    for (const signal of drainSignals(this.stub, own, this.#held)) this.#passed.add(signal);
     return out;
   }
 }

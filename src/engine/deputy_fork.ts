@@ -4,7 +4,7 @@
  */
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { writeCloneArguments } from './berth.ts';
-import type { ForkRequest } from './clone_calls.ts';
+import { cloneFlag, type ForkRequest } from './clone_calls.ts';
 import type { Deputy } from './deputy.ts';
 import { layout, type Stub } from './stub.ts';
 
@@ -12,7 +12,8 @@ export interface ForkedDeputy {
   pid: number;
   /** Stopped, and not parked yet. */
   task: StoppedTask;
-  stub: Stub;
+  /** None of its own for a lodger, which has the parent's memory. */
+  stub: Stub | undefined;
   /** In the parent's descriptor table, where one was asked for. */
   pidfd: number;
 }
@@ -28,6 +29,7 @@ export function forkDeputy(deputy: Deputy, request: ForkRequest): ForkedDeputy |
     const { result, task } = session.clone(call);
     if (!task) return result;
     const pidfd = stub.memory.i32[(layout.scratch + pidfdAt) >> 2];
-    return { pid: task.tid, task, stub: stub.renew(task), pidfd };
+    const lodger = (request.flags & cloneFlag.vm) !== 0;
+    return { pid: task.tid, task, stub: lodger ? undefined : stub.renew(task), pidfd };
   });
 }

@@ -20,8 +20,12 @@ export class DeputyThread {
   /** Memory mapped for the large transfer that is being received. */
   large: { id: number; address: number; total: number } | undefined;
   interruptWanted = false;
-  constructor(tid: number, slot: number) {
+  /** A process that borrows the memory until it executes a program or ends (vfork). */
+  readonly lodger: boolean;
+
+  constructor(tid: number, slot: number, lodger: boolean) {
     this.tid = tid;
     this.slot = slot;
+    this.lodger = lodger;
   }
 }

@@ -138,6 +138,7 @@ class Engine {
       this.#owners.set(pid, worker);
       if (parent) this.#events.add({ event: 'born', pid, parent });
     }
+    if ('executed' in reply) this.#events.add({ event: 'executed', ...reply.executed });
     if (!('returned' in reply)) return;
     const { pid } = reply.returned;
     this.#owners.delete(pid);
@@ -187,10 +188,8 @@ class Engine {
   }
 
   async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
-    if (this.#owners.has(pid)) {
-      // A process that is away comes home first, then leaves again.
-      await this.#ownerOf(pid).ask({ op: 'home', pid });
-    }
+    const owner = this.#owners.get(pid);
+    if (owner) await bringHome(owner, pid);
     const worker = this.#workers[this.#nextWorker++ % this.#workers.length];
     this.#owners.set(pid, worker);
     try {
@@ -271,6 +270,15 @@ class Engine {
       })),
       reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
     };
+  }
+}
+
+/** A process that is away comes home first, then leaves again; it may have come by itself meanwhile. */
+async function bringHome(worker: WorkerHandle, pid: number): Promise<void> {
+  try {
+    await worker.ask({ op: 'home', pid });
+  } catch (error) {
+    if (!(error instanceof RequestError && error.code === 'not-away')) throw error;
   }
 }
 

@@ -1,12 +1,12 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
 import fs from 'node:fs';
-import { childrenOf, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
+import { childrenOfThread, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
 import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import type { Loop } from './loop.ts';
+import { DeadlineExceeded, type Loop } from './loop.ts';
 
 export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
 
@@ -26,14 +26,15 @@ function sharesMemory(pid: number, other: number): boolean {
   return other > 0 && kernel.call(nr.kcmp, pid, other, KCMP_VM, 0, 0) === 0;
 }
 
-/**
- * Between vfork and exec two processes have one memory, and one of them waits where nothing can stop it: this passes.
- * @throws CannotFreeze
- */
-function refuseBorrowedMemory(pid: number): void {
-  const relatives = [Number(statFields(pid)(4)), ...childrenOf(pid)];
-  if (relatives.some((other) => sharesMemory(pid, other)))
-    throw new CannotFreeze(pid, 'busy', 'it shares its memory with another process (vfork)');
+/** Between vfork and exec a process has its parent's memory: this passes. @throws CannotFreeze */
+function refuseBorrower(pid: number): void {
+  if (sharesMemory(pid, Number(statFields(pid)(4))))
+    throw new CannotFreeze(pid, 'busy', 'it uses the memory of its parent (vfork)');
+}
+
+/** Threads that wait for a vfork: nothing stops them before it is over, and the others need not stand still for that. */
+function waitForVfork(pid: number, tid: number): boolean {
+  return childrenOfThread(pid, tid).some((child) => sharesMemory(pid, child));
 }
 
 /** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
@@ -75,7 +76,7 @@ const maximumRounds = 500;
 export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
   const frozen = new Map<number, FrozenTask>();
   const asked = new Set<number>();
-  refuseBorrowedMemory(pid);
+  refuseBorrower(pid);
   try {
     for (let round = 0, done = false; !done; round++) {
       if (round > maximumRounds) throw new CannotFreeze(pid, 'stays-home', 'its threads come and go too fast');
@@ -86,13 +87,14 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
       if (frozen.size < threadCount(pid)) await loop.sleep(1);
       else done = !(await leaveVdso(loop, pid, frozen));
     }
-    refuseBorrowedMemory(pid);
+    refuseBorrower(pid);
     // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
   } catch (error) {
     thaw([...frozen.values()]);
     for (const tid of asked) letGo(loop, tid);
     if (!exists(pid)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
+    if (error instanceof DeadlineExceeded) throw new CannotFreeze(pid, 'busy', 'a thread of it does not stop');
     throw error;
   }
   return [...frozen.values()].sort((a, b) =>
@@ -113,8 +115,9 @@ async function freezeNew(
   asked: Set<number>,
 ): Promise<boolean> {
   const waits = new Map<number, number | undefined>();
-  for (const tid of threadIds(pid)) {
-    if (frozen.has(tid)) continue;
+  const left = threadIds(pid).filter((tid) => !frozen.has(tid));
+  const lending = left.filter((tid) => waitForVfork(pid, tid));
+  for (const tid of lending.length ? lending : left) {
     const task = RunningTask.seize(tid, 0);
     if (task instanceof SystemCallError) {
       if (task.errno !== ESRCH) refuseTraced(pid, tid);

@@ -52,6 +52,16 @@ export interface SignalImage {
   tid: number;
 }
 
+/** A process that borrows the memory of the one that comes home (vfork). */
+export interface LodgerImage {
+  thread: ThreadImage;
+  /** As in ProcessImage. */
+  actions: string;
+  /** The thread that must not go on before the lodger has gone. */
+  waiting: number;
+  signals: SignalImage[];
+}
+
 export interface ProcessImage {
   pid: number;
   command: string;
@@ -62,6 +72,7 @@ export interface ProcessImage {
   /** 64 struct kernel_sigaction of 32 bytes. */
   actions: string;
   threads: ThreadImage[];
+  lodgers: LodgerImage[];
   cpuTime: number;
   limits: [string, string][];
   /** Mask of the signals that wait at home, where signalfds read them; hexadecimal. */

@@ -79,7 +79,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   rt_sigaction: (body, thread, call) => {
     const signal = Number(call.args[0] & 0xffffffffn);
     const action = Number(call.args[1]);
-    if (signal === SIGTRAP && action !== 0) return body.comeHome(thread, 'it handles SIGTRAP');
+    if (signal === SIGTRAP && action !== 0) return trapAction(body, thread, call, action);
     if (action === 0 || !mirroredActions.has(signal)) return body.letThrough(thread, call);
     const bytes = peek(body.hostPid, action, 32);
     if (bytes.length < 32) return body.letThrough(thread, call);
@@ -103,6 +103,14 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     body.finish(thread, call, writeTimespec(body, Number(call.args[1]), nanoseconds));
   },
 };
+
+/** The default action is no obstacle to our breakpoints, and what children set before they execute a program. */
+function trapAction(body: BodyHost, thread: BodyThread, call: BodyCall, address: number): void {
+  const bytes = Buffer.from(peek(body.hostPid, address, 32));
+  if (bytes.length < 32 || bytes.readBigUInt64LE(0) !== 0n) return body.comeHome(thread, 'it handles SIGTRAP');
+  if (!thread.lodger) body.stub.memory.u8.fill(0, layout.trapAction, layout.trapAction + 32);
+  body.letThrough(thread, call);
+}
 
 /** Which arguments of a call that sends a signal say what; -1: it has no such argument. */
 interface SignalArguments {
@@ -146,7 +154,7 @@ function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: Sign
     (at.process < 0 || number(at.process) === body.pid) &&
     (at.thread < 0 || body.threads.some((t) => t.tid === number(at.thread)));
   const held = signal > 0 && (body.heldSignals & bitOf(signal)) !== 0n;
-  if (!own || held || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
+  if (!own || held || thread.lodger || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
     return plainForward(body, thread, call);
   body.letSignal(thread, call, { signal, tid: at.thread < 0 ? 0 : number(at.thread) });
 }
@@ -209,7 +217,7 @@ function limits(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const [target, resource, next, previous] = old
     ? [0, Number(call.args[0]), call.args[1], 0n]
     : [Number(BigInt.asIntN(32, call.args[0])), Number(call.args[1]), call.args[2], call.args[3]];
-  if (target !== 0 && target !== body.pid) return plainForward(body, thread, call);
+  if ((target !== 0 && target !== body.pid) || thread.lodger) return plainForward(body, thread, call);
   const wanted = next === 0n ? undefined : Buffer.from(peek(body.hostPid, Number(next), 16));
   const before = body.limits[resource];
   forwardThen(body, thread, call, (result) => {
@@ -253,6 +261,7 @@ function mapFile(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
   if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE))
     return body.comeHome(thread, 'it maps memory shared');
+  if (thread.lodger) return body.comeHome(thread, 'it maps a file behind vfork');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
 }
 

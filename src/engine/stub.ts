@@ -267,14 +267,23 @@ export class Stub {
 
   /** Unmaps stub and bounce memory from the process, restoring its SIGTRAP action; the task stays stopped as it was. */
   remove(task: StoppedTask, instruction: number = syscallInstruction(this.pid)): void {
+    this.restoreTrapAction(task, instruction);
     const registers = task.registers();
     const mask = task.signalMask();
     task.setSignalMask(everySignalButTrap);
-    stepCall(task, instruction, nr.rt_sigaction, SIGTRAP, this.base + layout.trapAction, 0, 8);
     if (this.bounce) stepCall(task, instruction, nr.munmap, this.bounceRange.address, this.bounceRange.length);
     stepCall(task, instruction, nr.munmap, this.base, layout.size);
     restore(task, registers, mask);
     this.release();
+  }
+
+  /** The process's own SIGTRAP action is in force again: nothing can be injected any more, only stepped. */
+  restoreTrapAction(task: StoppedTask, instruction: number): void {
+    const registers = task.registers();
+    const mask = task.signalMask();
+    task.setSignalMask(everySignalButTrap);
+    stepCall(task, instruction, nr.rt_sigaction, SIGTRAP, this.base + layout.trapAction, 0, 8);
+    restore(task, registers, mask);
   }
 
   /** Gives back the engine's side only. */

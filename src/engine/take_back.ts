@@ -6,6 +6,7 @@ import type { Range } from '../sys/remote_memory.ts';
 import { MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
+import { restoreLodger } from './lodger.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { madeAs, specialNames } from './image.ts';
 import { queueSignals } from './pending_signals.ts';
@@ -151,8 +152,22 @@ export function adoptAddressSpace(
   session.run(passed.map((fd) => [nr.close, fd]));
 }
 
-/** Step 2, when all pages are there: protections, actions, threads; then the process runs natively. */
-export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: ProcessImage): void {
+/** A thread that may not go on before a child has executed a program or ended; both are stopped still. */
+export interface WaitingCouple {
+  parent: StoppedTask;
+  child: StoppedTask;
+}
+
+/**
+ * Step 2, when all pages are there: protections, actions, threads; then the process runs natively.
+ * @param lodgers tasks that borrow its memory
+ */
+export function resumeAtHome(
+  stub: Stub,
+  tasks: readonly StoppedTask[],
+  image: ProcessImage,
+  lodgers: readonly StoppedTask[] = [],
+): WaitingCouple[] {
   const main = tasks[0];
   {
     using session = stub.borrow(main);
@@ -180,6 +195,13 @@ export function resumeAtHome(stub: Stub, tasks: readonly StoppedTask[], image: P
     if (image.threads.some((thread) => thread.tid === task.tid)) continue;
     task.setRegisters(task.registers().set('rip', instruction).set('rax', nr.exit).set('rdi', 0).set('orig_rax', -1));
   }
+  const couples = image.lodgers.flatMap((lodger): WaitingCouple[] => {
+    const child = lodgers.find(({ tid }) => tid === lodger.thread.tid);
+    const parent = byTid.get(lodger.waiting);
+    if (child) restoreLodger(stub, child, lodger, instruction);
+    return child && parent ? [{ parent, child }] : [];
+  });
   stub.remove(main);
-  for (const task of tasks) task.detach();
+  for (const task of tasks) if (!couples.some(({ parent }) => parent === task)) task.detach();
+  return couples;
 }

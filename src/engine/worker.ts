@@ -52,6 +52,7 @@ class EngineWorker {
         this.#away.set(absence.pid, absence);
         this.#post({ began: { pid: absence.pid, parent: absence.parent } });
       },
+      executed: (pid, parent) => this.#post({ executed: { pid, parent } }),
       finished: (absence, how) => {
         this.#away.delete(absence.pid);
         this.#post({
@@ -138,7 +139,7 @@ class EngineWorker {
 
   #absence(pid: number): Absence {
     const absence = this.#away.get(pid);
-    if (this.#leaving.has(pid)) throw new Error(`Cannot bring process ${pid} home: it is leaving`);
+    if (this.#leaving.has(pid)) throw new CannotFreeze(pid, 'busy', 'it is leaving');
     if (!absence) throw new NotAway(pid);
     return absence;
   }

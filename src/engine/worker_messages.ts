@@ -40,4 +40,6 @@ export type WorkerReply =
   | { log: string; fields: Readonly<Record<string, unknown>> }
   /** A process is away now; it may have been born so. */
   | { began: { pid: number; parent: number | undefined } }
+  /** A process between vfork and exec is at home, as another program. */
+  | { executed: { pid: number; parent: number } }
   | { returned: ReturnedProcess };

@@ -79,7 +79,9 @@ export class Placement {
       this.#seen.delete(event.pid); // it is away already
       return;
     }
-    const job = jobs.get(event.pid);
+    const { pid, parent } = event;
+    const job = jobs.get(pid) ?? (parent === undefined ? undefined : jobs.join(parent, pid));
+    this.#seen.delete(pid);
     if (job !== undefined) void this.place(job);
   }
 

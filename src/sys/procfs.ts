@@ -87,10 +87,16 @@ export function signalSets(tid: number): SignalSets {
 /** Processes whose parent is (a thread of) this one; none if it has ended, or the kernel does not say. */
 export function childrenOf(pid: number): number[] {
   try {
-    return threadIds(pid).flatMap((tid) => {
-      const text = fs.readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1');
-      return text.split(' ').filter(Boolean).map(Number);
-    });
+    return threadIds(pid).flatMap((tid) => childrenOfThread(pid, tid));
+  } catch {
+    return [];
+  }
+}
+
+export function childrenOfThread(pid: number, tid: number): number[] {
+  try {
+    const text = fs.readFileSync(`/proc/${pid}/task/${tid}/children`, 'latin1');
+    return text.split(' ').filter(Boolean).map(Number);
   } catch {
     return [];
   }

@@ -98,7 +98,7 @@ export type EngineEvent =
   /** It was made there. */
   | { event: 'born'; pid: number; parent: number }
   /** It is at home again, as another program. */
-  | { event: 'executed'; pid: number };
+  | { event: 'executed'; pid: number; parent?: number };
 
 export interface EventList {
   /** What to ask for next time. */

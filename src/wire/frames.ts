@@ -71,6 +71,10 @@ export const frameType = {
   execute: 33,
   /** home → hosting: it did, and the body is of no use any more. */
   executed: 34,
+  /** home → hosting: a lodger has executed a program, or ended. */
+  lodgerLeft: 35,
+  /** hosting → home: a signal ended a lodger. */
+  lodgerEnded: 36,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

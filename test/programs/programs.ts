@@ -261,6 +261,9 @@ const families: readonly Program[] = [
   program('fork-groups'),
   program('fork-long'),
   program('fork-exec'),
+  program('vfork-exec'),
+  program('vfork-long', { mayComeHome: true }),
+  program('posix-spawn'),
   program('exec-self', { mayComeHome: true }),
 ];
 

@@ -1,0 +1,27 @@
+/** What a deputy's thread is made to do for the engine. */
+import { nr } from '../sys/x64/numbers.ts';
+import { recorderAction } from './recorder.ts';
+import type { Injection, Stub } from './stub.ts';
+
+const MADV_DONTNEED = 4;
+const MADV_DONTNEED_LOCKED = 24;
+
+/** Empties ranges. @returns bytes of those that let themselves be emptied */
+export function adviseAway(session: Injection, ranges: readonly { start: number; end: number }[]): number {
+  let bytes = 0;
+  for (const { start, end } of ranges) {
+    const advise = (how: number): number => session.run([[nr.madvise, start, end - start, how]])[0];
+    if (advise(MADV_DONTNEED_LOCKED) < 0 && advise(MADV_DONTNEED) < 0) continue;
+    bytes += end - start;
+  }
+  return bytes;
+}
+
+/** Sends a signal to the process with its default action in force; it acts when the mask lets it. */
+export function dieOf(stub: Stub, session: Injection, pid: number, signal: number): void {
+  stub.writeAction(0, recorderAction(stub, 0n, 0n));
+  session.run([
+    [nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8],
+    [nr.kill, pid, signal],
+  ]);
+}
