@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     }
     failures();
     before(kept);
-    for (int i = 0; i < 10; i++) burn();
+    for (int i = 0; i < 25; i++) burn();
     int64_t end = atoll(argv[3]) * MILLISECOND;
     if (count >= 4 && now_ns() > end) {
         check(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child, "the child's end");
