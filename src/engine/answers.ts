@@ -28,7 +28,7 @@ export function sendAnswer(
 ): void {
   const { stub, slot, request } = from;
   const { out } = link;
-  const base = stub.bounceOffset(slot);
+  const bounce = stub.bounceMemory(slot);
   let at = frameHeader + 8;
   out.view.setBigInt64(frameHeader, BigInt(result), true);
   request.wire.buffers.forEach((buffer, i) => {
@@ -36,7 +36,7 @@ export function sendAnswer(
     if (bytes === 0) return;
     const offset = request.offsets[i];
     if (buffer.filled === filled.inPlace) copyInPlace(stub, slot, { wire: request.wire, buffer, offset, way: 'back' });
-    out.u8.set(stub.memory.u8.subarray(base + offset, base + offset + bytes), at);
+    out.u8.set(bounce.u8.subarray(offset, offset + bytes), at);
     at += padded(bytes);
   });
   link.sendFrame(frameType.reply, at - frameHeader, request.id);

@@ -2,7 +2,16 @@
 import { SystemCallError } from '../sys/errors.ts';
 import fs from 'node:fs';
 import { childrenOfThread, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
-import { ESRCH, reap, RunningTask, StoppedTask, TaskEnded, traceOption, type TaskStatus } from '../sys/ptrace.ts';
+import {
+  ESRCH,
+  eventWithin,
+  reap,
+  RunningTask,
+  StoppedTask,
+  TaskEnded,
+  traceOption,
+  type TaskStatus,
+} from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -45,12 +54,9 @@ export async function untilStopped(loop: Loop, task: RunningTask, milliseconds: 
 }
 
 async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promise<TaskStatus> {
-  // Most tasks stop within microseconds: look a few times before going through the loop.
-  for (let round = 0; round < 50; round++) {
-    const status = loop.takeUnclaimed(tid) ?? reap(tid);
-    if (status) return status;
-    kernel.call(nr.sched_yield);
-  }
+  // Most tasks stop within microseconds; only those that sleep uninterruptibly are waited for through the loop.
+  const soon = loop.takeUnclaimed(tid) ?? eventWithin(tid, 2);
+  if (soon) return soon;
   try {
     return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => loop.onTask(tid, resolve));
   } finally {

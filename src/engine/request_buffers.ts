@@ -14,12 +14,11 @@ export interface RequestMemory {
 }
 
 export function bounceMemory(stub: Stub, slot: number): RequestMemory {
-  const { view } = stub.memory;
-  const base = stub.bounceOffset(slot);
+  const { view } = stub.bounceMemory(slot);
   return {
     address: stub.bounceAddress(slot),
-    edit: (offset, length, change) => change(new DataView(view.buffer, view.byteOffset + base + offset, length)),
-    word: (offset) => view.getUint32(base + offset, true),
+    edit: (offset, length, change) => change(new DataView(view.buffer, view.byteOffset + offset, length)),
+    word: (offset) => view.getUint32(offset, true),
   };
 }
 
@@ -47,15 +46,14 @@ export function placeBuffers(
   what: { wire: WireRequest; offsets: readonly number[]; total: number; frame: Frame },
 ): void {
   const { wire, offsets, frame } = what;
-  const { memory } = stub;
-  const base = stub.bounceOffset(slot);
+  const memory = stub.bounceMemory(slot);
   if (what.total > bouncePerSlot) throw new RangeError('Cannot serve a request larger than bounce memory');
   let from = frame.offset + wire.data;
   wire.buffers.forEach((buffer, i) => {
     if (!goesAlong(buffer)) return;
     if (from + buffer.length > frame.offset + frame.length)
       throw new RangeError('Cannot serve a request with too little data');
-    memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), base + offsets[i]);
+    memory.u8.set(frame.memory.u8.subarray(from, from + buffer.length), offsets[i]);
     from += padded(buffer.length);
   });
 }
@@ -78,7 +76,7 @@ export function copyInPlace(
   what: { wire: WireRequest; buffer: WireRequest['buffers'][number]; offset: number; way: 'there' | 'back' },
 ): void {
   const { wire, buffer, offset, way } = what;
-  const local = stub.memory.address + stub.bounceOffset(slot) + offset;
+  const local = stub.bounceMemory(slot).address + offset;
   const address = Number(wire.args[buffer.argument]);
   if (way === 'there') writeFrom(stub.pid, address, buffer.length, local);
   else readInto(stub.pid, address, buffer.length, local);

@@ -51,7 +51,7 @@ const defaultBase = 0x100000;
 /** The stub must lie below 4 GB (the seccomp filter compares one 32-bit half) and above mmap_min_addr. */
 const highestBase = 0x40000000;
 
-const code = stubCode({ escapeContext: layout.escapeContext, recorder: layout.recorder, spins: 400 });
+const code = stubCode({ escapeContext: layout.escapeContext, recorder: layout.recorder });
 export const stubLength = layout.codeSize;
 
 /** An injected call: number and arguments. Wide arguments may be bigint. */
@@ -98,17 +98,19 @@ function freeBase(maps: readonly Mapping[]): number {
 export class Stub {
   readonly pid: number;
   readonly base: number;
+  /** The stub pages; the bounce memory behind them has a view for each slot that is used. */
   readonly memory: Memory;
   readonly code = code;
   /** Where the bounce memory is mapped in the process; 0 while it is not. */
   bounce = 0;
   readonly #file: number;
+  readonly #bounces = new Map<number, Memory>();
 
   private constructor(pid: number, base: number, file: number) {
     this.pid = pid;
     this.base = base;
     this.#file = file;
-    this.memory = Memory.shared(file, layout.size + bounceSize);
+    this.memory = Memory.shared(file, layout.size, layout.size + bounceSize);
   }
 
   /**
@@ -227,9 +229,14 @@ export class Stub {
     return layout.slots + slot * slotLayout.size;
   }
 
-  /** Offset of a slot's bounce memory in `memory`; the process sees it at `bounceAddress`. */
-  bounceOffset(slot: number): number {
-    return layout.size + slot * bouncePerSlot;
+  /** A slot's bounce memory; the process sees it at `bounceAddress`. */
+  bounceMemory(slot: number): Memory {
+    let memory = this.#bounces.get(slot);
+    if (!memory) {
+      memory = new Memory(this.memory.address + layout.size + slot * bouncePerSlot, bouncePerSlot);
+      this.#bounces.set(slot, memory);
+    }
+    return memory;
   }
 
   bounceAddress(slot: number): number {

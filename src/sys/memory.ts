@@ -30,9 +30,13 @@ export class Memory {
   readonly view: DataView;
   readonly buffer: Buffer;
 
-  constructor(address: number, size: number) {
+  readonly #mapped: number;
+
+  /** @param mapped bytes that `free` unmaps, when the views cover only the first part of a mapping */
+  constructor(address: number, size: number, mapped = size) {
     this.address = address;
     this.size = size;
+    this.#mapped = mapped;
     const bytes = viewOf(address, size);
     this.u8 = new Uint8Array(bytes);
     this.u32 = new Uint32Array(bytes, 0, size >> 2);
@@ -46,8 +50,9 @@ export class Memory {
     return new Memory(map(size, MAP_PRIVATE | MAP_ANONYMOUS, -1), size);
   }
 
-  static shared(fd: number, size: number): Memory {
-    return new Memory(map(size, MAP_SHARED, fd), size);
+  /** Maps `mapped` bytes of a file. V8 counts what views cover towards its next collection: large parts get none. */
+  static shared(fd: number, size: number, mapped = size): Memory {
+    return new Memory(map(mapped, MAP_SHARED, fd), size, mapped);
   }
 
   /** Reads an unsigned 64-bit number below 2^53. */
@@ -62,7 +67,7 @@ export class Memory {
 
   /** Unmaps the region; its views must not be used any more. */
   free(): void {
-    call(nr.munmap, this.address, this.size);
+    call(nr.munmap, this.address, this.#mapped);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@
  * ptrace(2) as typed states: a `RunningTask` can only be interrupted and waited for, a `StoppedTask` can be read,
  * written and resumed. A task belongs to the OS thread that seized it.
  */
+import { callWithin } from './alarm.ts';
 import { call } from './gate.ts';
 import { arena, scratch } from './memory.ts';
 import { must, SystemCallError } from './errors.ts';
@@ -38,6 +39,7 @@ const waitNoHang = 1;
 const ntX86Xstate = 0x202;
 export const SIGTRAP = 5;
 export const ESRCH = 3;
+const EINTR = -4;
 
 const statusAt = scratch(8);
 const registersAt = scratch(registerCount * 8);
@@ -106,17 +108,41 @@ export function nap(microseconds: number): void {
   call(nr.nanosleep, arena.address + pauseAt, 0);
 }
 
-/** Waits for a task's next event: spins for a moment, then sleeps in short steps. */
-export function waitForEvent(tid: number, milliseconds = 5000): TaskStatus {
-  const start = performance.now();
-  for (let round = 0; ; round++) {
+/**
+ * How long to look for a task's event before sleeping until it comes, milliseconds. Looking is faster where the task runs
+ * on another CPU, by the time that waking up takes; where both share one, it only keeps the task from running.
+ */
+const lookMilliseconds = 0.06;
+/** After a look in vain the next ones are left out, but for each of so many: the task may have a CPU to itself again. */
+const lookAgainAfter = 16;
+let looksLeftOut = 0;
+let lookingPays = true;
+
+function look(tid: number): TaskStatus | undefined {
+  if (!lookingPays && ++looksLeftOut < lookAgainAfter) return reap(tid);
+  looksLeftOut = 0;
+  const until = performance.now() + lookMilliseconds;
+  for (;;) {
     const status = reap(tid);
-    if (status) return status;
-    const waited = performance.now() - start;
-    if (waited > milliseconds) throw new StopTimeout(tid, milliseconds);
-    if (waited > 0.3) nap(waited > 20 ? 1000 : 50);
-    else if (round % 8 === 7) call(nr.sched_yield);
+    lookingPays = status !== undefined;
+    if (status || performance.now() > until) return status;
   }
+}
+
+/** Waits for a task's next event; undefined when none comes in time. Nothing else of this thread goes on meanwhile. */
+export function eventWithin(tid: number, milliseconds: number): TaskStatus | undefined {
+  const early = look(tid);
+  if (early) return early;
+  const giveUp = performance.now() + milliseconds;
+  return callWithin(milliseconds, () => {
+    for (;;) {
+      const got = call(nr.wait4, tid, arena.address + statusAt, waitAll, 0);
+      if (got === tid || performance.now() >= giveUp) return got;
+      if (got !== EINTR) throw new SystemCallError('wait for a stop', got, { tid });
+    }
+  }) === tid
+    ? decode(arena.i32[statusAt >> 2])
+    : undefined;
 }
 
 export class RunningTask {
@@ -138,8 +164,9 @@ export class RunningTask {
   }
 
   /** Waits for the next stop. @throws TaskEnded, StopTimeout */
-  waitStop(milliseconds?: number): StoppedTask {
-    const status = waitForEvent(this.tid, milliseconds);
+  waitStop(milliseconds = 5000): StoppedTask {
+    const status = eventWithin(this.tid, milliseconds);
+    if (!status) throw new StopTimeout(this.tid, milliseconds);
     if (status.kind !== 'stopped') throw new TaskEnded(this.tid, status);
     return new StoppedTask(this.tid, status.signal, status.event);
   }

@@ -128,11 +128,6 @@ export class Assembler {
     );
   }
 
-  /** `dec register32`. */
-  decrement32(register: Register): this {
-    return this.#rex(false, 0, registerNumber[register]).#emit(0xff, 0xc8 | (registerNumber[register] & 7));
-  }
-
   push(register: Register): this {
     return this.#emit(0x50 | registerNumber[register]);
   }
@@ -153,10 +148,6 @@ export class Assembler {
 
   breakpoint(): this {
     return this.#emit(0xcc);
-  }
-
-  pause(): this {
-    return this.#emit(0xf3, 0x90);
   }
 
   return(): this {

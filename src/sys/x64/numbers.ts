@@ -83,6 +83,8 @@ export const nr = {
   set_tid_address: 218,
   restart_syscall: 219,
   semtimedop: 220,
+  timer_create: 222,
+  timer_settime: 223,
   clock_gettime: 228,
   clock_getres: 229,
   clock_nanosleep: 230,

@@ -49,8 +49,6 @@ export interface StubPlaces {
   escapeContext: number;
   /** Offset of the recorder ring (u64 write index, then `recorderEntries` siginfos) from the code's start. */
   recorder: number;
-  /** How often the deputy loop looks at its slot before it sleeps on the futex. */
-  spins: number;
 }
 
 /** rbx points to the first table entry. */
@@ -64,13 +62,14 @@ function batchRunner(): { bytes: Uint8Array; syscall: number; end: number } {
   return { bytes: a.bytes(), syscall: a.offsetOf('call'), end: a.here };
 }
 
-/** rbx points to this thread's slot for ever. The stack is not used. */
-function deputyLoop(spins: number): { bytes: Uint8Array; call: number } {
+/**
+ * rbx points to this thread's slot for ever. The stack is not used. It does not look twice before it sleeps: the next
+ * request is a journey over the network away, and the time would be charged to the program.
+ */
+function deputyLoop(): { bytes: Uint8Array; call: number } {
   const s = slotLayout;
   const a = new Assembler();
-  a.label('loop').set32('rcx', spins);
-  a.label('spin').load32('rax', 'rbx', s.state).compare('rax', slotState.requested).jump('go', 'equal');
-  a.pause().decrement32('rcx').jump('spin', 'notEqual');
+  a.label('loop').load32('rax', 'rbx', s.state).compare('rax', slotState.requested).jump('go', 'equal');
   // futex(&slot.state, FUTEX_WAIT, the state just seen, NULL): shared, since the engine wakes it from another mapping.
   a.move('rdx', 'rax').move('rdi', 'rbx').clear('rsi').clear('r10').set32('rax', nr.futex).syscall().jump('loop');
   a.label('go').storeImmediate32('rbx', s.state, slotState.executing);
@@ -113,7 +112,7 @@ function escapeHandler(context: number): Uint8Array {
 export function stubCode(places: StubPlaces): StubCode {
   const bytes = new Uint8Array(4096).fill(0xcc);
   const batch = batchRunner();
-  const loop = deputyLoop(places.spins);
+  const loop = deputyLoop();
   const restorerAt = 0x80;
   const loopAt = 0x100;
   const recorderAt = 0x200;
@@ -168,4 +167,11 @@ export function childSignalCode(eventFd: number, oneOffset: number): { bytes: Ui
   const restorer = a.here;
   a.set32('rax', nr.rt_sigreturn).syscall();
   return { bytes: a.bytes({ one: oneOffset }), restorer };
+}
+
+/** A signal handler that does nothing: what it interrupted ends with EINTR. */
+export function emptyHandlerCode(): { bytes: Uint8Array; restorer: number } {
+  const a = new Assembler().return();
+  const restorer = a.here;
+  return { bytes: a.set32('rax', nr.rt_sigreturn).syscall().bytes(), restorer };
 }
