@@ -43,6 +43,8 @@ export interface Case {
   readonly stimuli?: readonly Stimulus[];
   /** When `moved` migrates: `early` (within the first second, and it stays away), or away and home again, in seconds. */
   readonly schedule: 'early' | { readonly leave: number; readonly back: number };
+  /** Those in which it makes sense; all if absent. */
+  readonly modes?: readonly Mode[];
   /** At least this share of the CPU time after the first second must be used on other hosts. 0: the moves alone count. */
   readonly shareAway: number;
 }

@@ -111,7 +111,9 @@ interface Task {
 /** Runs all cases, `plan.lanes` at a time, each lane on hosts of its own: what a case uses is charged to its own hosts. */
 async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void): Promise<void> {
   const cases = skipUnrunnable(plan, emit);
-  const tasks = cases.flatMap((one) => plan.modes.map((mode): Task => ({ one, mode })));
+  const tasks = cases.flatMap((one) =>
+    plan.modes.filter((mode) => one.modes?.includes(mode) ?? true).map((mode): Task => ({ one, mode })),
+  );
   const open = ({ one, mode }: Task): string | undefined =>
     plan.gate ? openReason(plan.name, one.name, mode) : undefined;
   for (const task of tasks) {
