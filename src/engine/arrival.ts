@@ -34,7 +34,6 @@ import {
   setThreadContext,
 } from './restore.ts';
 import { guestCgroup } from './cgroup.ts';
-import type { FrozenTask } from './freeze.ts';
 import { captureLodger } from './lodger.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
@@ -63,11 +62,6 @@ export interface HostContext {
   /** A guest was born here. */
   born: (guest: Guest) => void;
   finished: (guest: Guest) => void;
-}
-
-function frozenTask(stop: StoppedTask): FrozenTask {
-  if (stop.event !== 0) return { task: stop };
-  return { task: stop, pendingSignal: { signal: stop.signal, info: stop.signalInfo() } };
 }
 
 export class Guest {
@@ -415,15 +409,11 @@ export class Guest {
     });
     frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
     const waited = (hostTid: number): number | undefined => body.waitedTime(hostTid);
-    const image = captureImage(
-      stub,
-      frozen.map(({ stop }) => frozenTask(stop)),
-      space,
-      waited,
-    );
-    image.lodgers = all.flatMap(({ thread, stop }) => {
+    const image = captureImage(stub, frozen, space, waited);
+    image.lodgers = all.flatMap((entry) => {
+      const { thread } = entry;
       const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
-      return thread.lodger ? [captureLodger(stub, frozenTask(stop), { tid: thread.tid, waiting }, waited)] : [];
+      return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting }, waited)] : [];
     });
     image.limits = body.limits;
     image.pid = body.pid;
@@ -434,7 +424,7 @@ export class Guest {
     });
     image.cpuTime += body.cpuBase;
     image.signals.forEach((signal) => {
-      if (signal.tid) signal.tid = frozen.find(({ stop }) => stop.tid === signal.tid)?.thread.tid ?? 0;
+      if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;
     });
     image.signals.push(...body.takeSignals());
     this.#link.sendJson(frameType.homecoming, {

@@ -1,8 +1,11 @@
 /** Stopping all threads of a body for the way home, also those that end or are born meanwhile. */
+import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { BodyThread } from './body_thread.ts';
 import { sleepingFor } from './freeze.ts';
+import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import type { Loop } from './loop.ts';
+import { Vdso } from './vdso.ts';
 
 export interface FreezableBody {
   readonly loop: Loop;
@@ -14,9 +17,8 @@ export interface FreezableBody {
   interruptCall(thread: BodyThread): void;
 }
 
-export interface FrozenThread {
+export interface FrozenThread extends FrozenTask {
   thread: BodyThread;
-  stop: StoppedTask;
 }
 
 /** The body takes no new calls any more. @throws DeadlineExceeded */
@@ -30,10 +32,11 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     stops.push(...(await Promise.all(waits)));
   }
   const out: FrozenThread[] = [];
+  const vdso = new Vdso(body.hostPid, mappings(body.hostPid));
   for (const { thread, stop } of stops) {
     if (!stop || !body.threads.includes(thread)) continue; // it has ended
-    const at = await thread.leaveVdso(body.loop, { stop, pid: body.hostPid, milliseconds });
-    if (at) out.push({ thread, stop: at });
+    const frozen = vdso.leave(frozenTask(stop));
+    if (frozen) out.push({ ...frozen, thread });
   }
   return out;
 }

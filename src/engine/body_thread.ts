@@ -1,5 +1,4 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
-import { mappings } from '../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { SignalImage } from './image.ts';
@@ -70,28 +69,5 @@ export class BodyThread {
       if (error instanceof TaskEnded) return undefined;
       throw error;
     }
-  }
-
-  /**
-   * Nobody may be captured inside the vDSO (see freeze.ts): a thread that stopped there runs a moment longer.
-   * @returns its stop; undefined when it has ended
-   */
-  async leaveVdso(
-    loop: Loop,
-    at: { stop: StoppedTask; pid: number; milliseconds: number },
-  ): Promise<StoppedTask | undefined> {
-    const vdso = mappings(at.pid).find((m) => m.name === '[vdso]');
-    const inside = (stop: StoppedTask): boolean => {
-      const rip = stop.registers().number('rip');
-      return vdso !== undefined && rip >= vdso.start && rip < vdso.end;
-    };
-    let stop: StoppedTask | undefined = at.stop;
-    for (let attempt = 0; attempt < 20 && stop && stop.event !== 0 && inside(stop); attempt++) {
-      const next = this.nextStop(loop, at.milliseconds);
-      stop.resume();
-      this.running.interrupt();
-      stop = await next;
-    }
-    return stop;
   }
 }

@@ -21,7 +21,7 @@ import { peek, poke, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { EINTR, Registers } from '../sys/x64/registers.ts';
 import { describe } from '../sys/syscalls.ts';
-import type { FrozenTask } from './freeze.ts';
+import type { FrozenTask } from './frozen_task.ts';
 import {
   madeAs,
   protectionOf,

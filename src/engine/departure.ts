@@ -23,7 +23,8 @@ import {
 import { measureClockOffsets } from './clock_exchange.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress } from './departure_types.ts';
 import { FileSupply } from './file_supply.ts';
-import { assertAlive, CannotFreeze, freezeProcess, thaw, type FrozenTask } from './freeze.ts';
+import { assertAlive, CannotFreeze, freezeProcess, thaw } from './freeze.ts';
+import type { FrozenTask } from './frozen_task.ts';
 import type { Preparation, ProcessImage } from './image.ts';
 import { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';

@@ -15,7 +15,9 @@ import {
 import { kernel } from '../sys/kernel.ts';
 import { arena, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import { DeadlineExceeded, type Loop } from './loop.ts';
+import { Vdso } from './vdso.ts';
 
 export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
 
@@ -64,14 +66,6 @@ async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promis
   }
 }
 
-export interface FrozenTask {
-  task: StoppedTask;
-  /** A signal that was about to be delivered when the task stopped; it is delivered after the move. */
-  pendingSignal?: { signal: number; info: Uint8Array };
-  /** How long the task had slept when it was stopped, milliseconds; undefined when it ran, or the kernel does not say. */
-  waited?: number | undefined;
-}
-
 /** Looks at the list of threads until all are stopped. One is enough if none is made or ends meanwhile. */
 const maximumRounds = 500;
 
@@ -91,7 +85,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
       if (found) continue;
       // The list breaks off at a thread that ends while it is read (next_tid in fs/proc/base.c): only the count is sure.
       if (frozen.size < threadCount(pid)) await loop.sleep(1);
-      else done = !(await leaveVdso(loop, pid, frozen));
+      else done = !leaveVdso(pid, frozen);
     }
     refuseBorrower(pid);
     // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
@@ -220,52 +214,23 @@ export function sleepingFor(tid: number): number | undefined {
 
 async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
   try {
-    const stopped = await untilStopped(loop, task, 3000);
-    if (stopped.event !== 0) return { task: stopped };
-    return { task: stopped, pendingSignal: { signal: stopped.signal, info: stopped.signalInfo() } };
+    return frozenTask(await untilStopped(loop, task, 3000));
   } catch (error) {
     if (error instanceof TaskEnded) return undefined;
     throw error;
   }
 }
 
-/**
- * Nobody may be captured inside the vDSO: its code may hold a pointer to a page that another host's vDSO does not have.
- * Such a thread is let run for some microseconds and stopped again; after that it is stepped out.
- * @returns whether any thread ran meanwhile
- */
-async function leaveVdso(loop: Loop, pid: number, frozen: Map<number, FrozenTask>): Promise<boolean> {
-  const vdso = mappings(pid).find((m) => m.name === '[vdso]');
-  let ran = false;
-  if (!vdso) return ran;
-  for (const [tid, entry] of frozen) {
-    const inside = (): boolean => {
-      const rip = entry.task.registers().number('rip');
-      return rip >= vdso.start && rip < vdso.end;
-    };
-    for (let attempt = 0; attempt < 20 && !entry.pendingSignal && inside(); attempt++) {
-      ran = true;
-      const running = entry.task.resume();
-      const until = performance.now() + 0.02;
-      while (performance.now() < until) kernel.call(nr.sched_yield);
-      running.interrupt();
-      const again = await stopOne(loop, running);
-      if (!again) {
-        frozen.delete(tid);
-        break;
-      }
-      Object.assign(entry, again);
-    }
-    if (frozen.has(tid) && inside()) stepOut(entry, inside);
+/** Gets all threads out of the vDSO. @returns whether any ran meanwhile */
+function leaveVdso(pid: number, frozen: Map<number, FrozenTask>): boolean {
+  const vdso = new Vdso(pid, mappings(pid));
+  const inside = [...frozen].filter(([, { task }]) => vdso.holds(task));
+  for (const [tid, entry] of inside) {
+    const outside = vdso.leave(entry);
+    if (outside) frozen.set(tid, outside);
+    else frozen.delete(tid);
   }
-  return ran;
-}
-
-function stepOut(entry: FrozenTask, inside: () => boolean): void {
-  const mask = entry.task.signalMask();
-  entry.task.setSignalMask(~0n & ~(1n << 4n));
-  for (let step = 0; step < 1000 && inside(); step++) entry.task = entry.task.step();
-  entry.task.setSignalMask(mask);
+  return inside.length > 0;
 }
 
 /** Lets stopped threads go on untraced. */

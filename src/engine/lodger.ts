@@ -1,7 +1,7 @@
 /** A process between vfork and exec on its way home, together with the one whose memory it borrows. */
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { captureThreads, type WaitedTime } from './capture.ts';
-import type { FrozenTask } from './freeze.ts';
+import type { FrozenTask } from './frozen_task.ts';
 import type { LodgerImage } from './image.ts';
 import { queueSignals, signalImage, waitingSignals } from './pending_signals.ts';
 import { actionCalls, registrationCalls, setThreadContext } from './restore.ts';
