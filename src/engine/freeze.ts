@@ -145,13 +145,22 @@ function refuseTraced(pid: number, tid: number): void {
   }
   if (/^[ZX]/.test(fields.get('State') ?? 'X')) return;
   const tracer = Number(fields.get('TracerPid') ?? 0);
+  if (tracer !== 0 && processOf(tracer) === process.pid)
+    throw new CannotFreeze(pid, 'busy', 'it waits at home for a vfork, or for an earlier attempt to end');
   const reason =
     tracer === 0
       ? 'the kernel does not let it be traced'
-      : tracer === process.pid
-        ? 'it has not reacted to an earlier attempt yet'
-        : `it is already traced by process ${tracer} (a debugger or strace?)`;
+      : `it is already traced by process ${tracer} (a debugger or strace?)`;
   throw new CannotFreeze(pid, 'traced', reason);
+}
+
+/** The process that a thread belongs to: TracerPid names the tracing thread, and ours are the engine's workers. */
+function processOf(tid: number): number {
+  try {
+    return Number(procStatus(tid).get('Tgid') ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Lets go of a thread that has not stopped in time, as soon as it does. */
