@@ -6,16 +6,20 @@ import { kernel } from '../sys/kernel.ts';
 import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType } from '../wire/frames.ts';
-import type { AddressSpace, IdentifyFile } from './capture.ts';
+import { StaysHome, type AddressSpace, type IdentifyFile } from './capture.ts';
 import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
 import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
-import type { Peer, ReturnResult } from './departure_types.ts';
-import type { FileSupply } from './file_supply.ts';
+import type { MigrationResult, Peer, Progress, ReturnResult } from './departure_types.ts';
+import type { FileSupply, WantedFile } from './file_supply.ts';
+import { CannotFreeze } from './freeze.ts';
 import { specialNames, type ProcessImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import { OnwardMove } from './onward_move.ts';
+import { Question } from './question.ts';
+import type { GoingOn, OnwardOrder } from './send_on.ts';
 import { writePages } from './page_stream.ts';
 import { setMemoryLimits } from './restore.ts';
 import type { Stub } from './stub.ts';
@@ -80,16 +84,19 @@ interface Homecoming {
 
 export class Absence implements Traveller {
   readonly pid: number;
-  readonly peer: Peer;
+  peer: Peer;
   readonly uid: number;
   readonly command: string;
   readonly since = Date.now();
   readonly #options: AbsenceOptions;
   readonly #context: HomeContext;
-  readonly #link: GuestLink;
+  #link: GuestLink;
   readonly #deputy: Deputy;
-  readonly #supply: FileSupply;
-  #state: 'away' | 'returning' | 'gone' = 'away';
+  #supply: FileSupply;
+  #state: 'away' | 'moving' | 'returning' | 'gone' = 'away';
+  readonly #question: Question;
+  /** The last hosting node was lost while the body was under way to the next. */
+  #lostOnTheWay: Error | undefined;
   #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
   #homecoming: (Homecoming & { start: number; bytes: number }) | undefined;
   #tasks: StoppedTask[] = [];
@@ -111,6 +118,7 @@ export class Absence implements Traveller {
     this.#link = link;
     this.#limits = options.limits;
     this.#supply = options.supply;
+    this.#question = new Question(context.loop);
     const events = {
       ended: (status: TaskStatus) => this.#onEnded(status),
       executed: (stop: StoppedTask) => this.#onExecuted(stop),
@@ -138,8 +146,14 @@ export class Absence implements Traveller {
   /** The deputy is parked: frames may come. */
   begin(): void {
     this.#context.began(this);
-    this.#link.onFrame = (frame) => this.#onFrame(frame);
-    this.#link.onClose((error) => this.#onLinkLost(error));
+    this.#listen(this.#link);
+  }
+
+  #listen(link: GuestLink): void {
+    link.onFrame = (frame) => this.#onFrame(frame);
+    link.onClose((error) => {
+      if (link === this.#link) this.#onLinkLost(error);
+    });
   }
 
   // ---- away ----
@@ -189,6 +203,9 @@ export class Absence implements Traveller {
       }
       case frameType.mapFile:
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
+      case frameType.surveyed:
+      case frameType.goingOn:
+        return this.#question.onAnswer(frame);
       case frameType.homecoming:
         return this.#onHomecoming(frameJson(frame));
       case frameType.pages:
@@ -291,6 +308,11 @@ export class Absence implements Traveller {
     const deputy = this.#deputy;
     const { left, limits } = this.#options;
     if (this.#state === 'gone') return;
+    this.#question.abandon(error);
+    if (this.#state === 'moving') {
+      this.#lostOnTheWay = error; // the next node may have all of it
+      return;
+    }
     if (this.#homecoming === undefined && deputy.served === 0 && left) {
       // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
@@ -310,6 +332,83 @@ export class Absence implements Traveller {
     if (!left || this.#state !== 'away')
       throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
     return this.#deputy.release(left.space.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
+  }
+
+  // ---- going on to another node ----
+
+  /** Moves the body to another node, directly. @throws any error that leaves it where it was */
+  async moveOn(peer: Peer, progress: Progress): Promise<MigrationResult> {
+    if (this.#state !== 'away') throw new CannotFreeze(this.pid, 'busy', `it is ${this.#state}`);
+    this.#state = 'moving';
+    const start = performance.now();
+    const { pid, uid, command } = this;
+    let move: OnwardMove | undefined;
+    try {
+      progress('connect', 0, 0);
+      const { files } = await this.#ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
+      const from = { pid, uid, command, stubBase: this.#deputy.stub.base, supply: this.#supply, files, progress };
+      move = await OnwardMove.prepare(this.#context, peer, from);
+      progress('freeze', 0, 0);
+      const order: OnwardOrder = { to: peer, ticket: move.ticket };
+      const left = await this.#ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
+      if (left.failed) throw new StaysHome(pid, `node ${this.peer.name} did not send it on: ${left.failed}`);
+      const frozenAt = performance.now() - left.frozenFor;
+      await move.ready();
+      if (!this.#moving()) throw new CannotFreeze(pid, 'busy', `it is ${this.#state}`);
+      this.#commit(move, left);
+      const now = performance.now();
+      const times = { freezeMs: now - frozenAt, totalMs: now - start };
+      const result = { pid, to: peer.name, ...times, bytes: 0, threads: this.threads };
+      this.#context.log('process.went-on', { ...result });
+      return result;
+    } catch (error) {
+      move?.abandon(String(error));
+      this.#stayThere();
+      throw error;
+    }
+  }
+
+  #ask<T>(type: number, value: unknown, answer: number): Promise<T> {
+    return this.#question.ask(this.#link, { type, value, answer, whom: `node ${this.peer.name}` });
+  }
+
+  #moving(): boolean {
+    return this.#state === 'moving';
+  }
+
+  /** The next node has all of it: from here on it is the only one. */
+  #commit(move: OnwardMove, left: GoingOn): void {
+    const last = this.#link;
+    this.#link = move.link;
+    this.peer = move.peer;
+    this.#supply.files.free();
+    this.#supply = move.supply;
+    this.#state = 'away';
+    this.#lostOnTheWay = undefined;
+    this.#deputy.served++; // what it did on the last node may have been seen: it does not begin anew from here
+    move.link.sendFrame(frameType.go, 0);
+    this.#deputy.moveTo(move.link, left.signalsReceived);
+    this.#listen(move.link);
+    if (last.closed) return;
+    last.sendFrame(frameType.wentOn, 0);
+    this.#context.loop.start(
+      () =>
+        last
+          .drained()
+          .catch(() => {})
+          .then(() => last.close()),
+      () => {},
+    );
+  }
+
+  /** The body goes on where it is, if it still is there. */
+  #stayThere(): void {
+    if (!this.#moving()) return;
+    this.#state = 'away';
+    const lost = this.#lostOnTheWay;
+    this.#lostOnTheWay = undefined;
+    if (lost) this.#onLinkLost(lost);
+    else this.#link.sendFrame(frameType.stay, 0);
   }
 
   // ---- coming home ----

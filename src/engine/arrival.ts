@@ -4,20 +4,20 @@
  */
 
 import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
-import type { Range } from '../sys/remote_memory.ts';
-import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Berth } from './berth.ts';
 import { Body } from './body.ts';
-import type { Birth, BodyOptions, FileMapping } from './body_host.ts';
-import type { BodyCall } from './body_call.ts';
-import type { BodyThread } from './body_thread.ts';
-import { captureImage, contentRanges, readAddressSpace, vdsoOf } from './capture.ts';
+import type { Birth, BodyOptions } from './body_host.ts';
+import { contentRanges, readAddressSpace, vdsoOf, type AddressSpace } from './capture.ts';
 import { Family } from './family.ts';
-import type { CachedFile, FileCache } from './file_cache.ts';
-import type { FileImage, Preparation, ProcessImage } from './image.ts';
-import { frameJson, frameNumber, type Frame, type GuestLink } from './link.ts';
+import type { FileCache } from './file_cache.ts';
+import { GuestFiles } from './guest_files.ts';
+import type { Preparation, ProcessImage } from './image.ts';
+import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import { mappedFiles, rangeKeys } from './file_supply.ts';
+import { bodyImage } from './body_image.ts';
+import { ownRanges, sendOn, type OnwardOrder, type OnwardSource, type Paused } from './send_on.ts';
 import { sendPages, writePages } from './page_stream.ts';
 import { queueSignals } from './pending_signals.ts';
 import {
@@ -26,7 +26,6 @@ import {
   dropCapabilities,
   finishMappings,
   installFilter,
-  passDescriptors,
   registerThread,
   setLimits,
   setMemoryLimits,
@@ -34,7 +33,6 @@ import {
   setThreadContext,
 } from './restore.ts';
 import { guestCgroup } from './cgroup.ts';
-import { captureLodger } from './lodger.ts';
 import { ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
 
@@ -59,6 +57,10 @@ export interface HostContext {
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** A number that no other guest of this engine has. */
   guestNumber: () => number;
+  /** The cluster's key, for links to other hosting nodes. */
+  key: Uint8Array;
+  /** A word that gives entrance, of which nobody else knows. */
+  ticket: () => string;
   /** A guest was born here. */
   born: (guest: Guest) => void;
   finished: (guest: Guest) => void;
@@ -67,7 +69,7 @@ export interface HostContext {
 export class Guest {
   readonly #context: HostContext;
   readonly #link: GuestLink;
-  readonly #files = new Map<string, CachedFile>();
+  readonly #files: GuestFiles;
   #preparation: Preparation | undefined;
   /** Where its body is built; a child that was born here has none of its own. */
   #berth: Berth | undefined;
@@ -75,14 +77,18 @@ export class Guest {
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   #stopped = new Map<number, StoppedTask>();
-  #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'returning' | 'ended' = 'preparing';
+  #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'moving' | 'returning' | 'ended' = 'preparing';
+  /** What another hosting node shows to bring the body. */
+  #ticket = '';
+  readonly #surveyed = new Set<string>();
+  #paused: Paused | undefined;
   #since = Date.now();
-  readonly #maps = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
 
   constructor(context: HostContext, link: GuestLink) {
     this.#context = context;
     this.#link = link;
-    link.onFrame = (frame) => this.#onFrame(frame);
+    this.#files = new GuestFiles(context.files, link);
+    link.onFrame = (frame) => this.onFrame(frame);
     link.onClose((error) => this.#end(error.message));
   }
 
@@ -109,7 +115,7 @@ export class Guest {
     else if (this.#state !== 'returning') this.#link.close();
   }
 
-  #onFrame(frame: Frame): void {
+  onFrame(frame: Frame): void {
     try {
       this.#handle(frame);
     } catch (error) {
@@ -134,7 +140,7 @@ export class Guest {
       case frameType.prepare:
         return this.#prepare(frameJson<Preparation & { version: number }>(frame));
       case frameType.filePages:
-        return this.#storeFilePages(frame);
+        return this.#files.store(frame);
       case frameType.image:
         return this.#build(frameJson<ProcessImage>(frame));
       case frameType.pages:
@@ -168,8 +174,16 @@ export class Guest {
         return body.continue();
       case frameType.recall:
         return this.#goHome('recalled');
+      case frameType.survey:
+        return this.#survey();
+      case frameType.goOn:
+        return this.#goOn(frameJson(frame));
+      case frameType.wentOn:
+        return this.#end('it went on to another node');
+      case frameType.stay:
+        return this.#stay();
       case frameType.mapped:
-        return this.#onMapped(frame.id, frameJson(frame));
+        return this.#files.onMapped(body, frame.id, frameJson(frame));
       case frameType.ended:
         return this.#end('the program ended');
       case frameType.ready:
@@ -190,6 +204,7 @@ export class Guest {
       throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
     if (!this.#berth) {
       this.#preparation = p;
+      if (p.onward) this.#ticket = this.#context.ticket();
       const guestNumber = this.#context.guestNumber();
       const cgroup = guestCgroup(p.pid, guestNumber);
       const offsets = ownTimeOffsets();
@@ -208,25 +223,8 @@ export class Guest {
       if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
         throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
     }
-    const missing = p.files.map(({ file, ranges }) => this.#useFile(file).missing(ranges));
-    this.#link.sendJson(frameType.prepared, { missing });
-  }
-
-  #useFile(image: FileImage): CachedFile {
-    let file = this.#files.get(image.identity);
-    if (!file) {
-      file = this.#context.files.use(image);
-      this.#files.set(image.identity, file);
-    }
-    return file;
-  }
-
-  #storeFilePages(frame: Frame): void {
-    const { memory, offset, length } = frame;
-    const files = [...this.#files.values()];
-    const file = files[memory.view.getUint32(offset, true)];
-    if (!file || length < 16) throw new RangeError('Cannot store pages of an unknown file');
-    file.store(frameNumber(frame, 8), memory.address + offset + 16, length - 16);
+    const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
+    this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
   }
 
   #onEarlyEnd(status: TaskStatus): void {
@@ -244,7 +242,7 @@ export class Guest {
       stub,
       session,
       image,
-      image.files.map((file) => this.#useFile(file)),
+      image.files.map((file) => this.#files.use(file)),
     );
     setProcessState(stub, session, image, { trapAction: true });
   }
@@ -294,7 +292,7 @@ export class Guest {
       events: {
         comeHome: (reason) => this.#goHome(reason),
         ended: (status) => this.#onEnded(status),
-        mapFile: (thread, call, mapping) => this.#requestFile(thread, call, mapping),
+        mapFile: (thread, call, mapping) => this.#files.request(thread, call, mapping),
         born: (birth) => this.#onBorn(birth),
       },
     });
@@ -314,7 +312,7 @@ export class Guest {
     const family = parent.#family!;
     this.#preparation = { ...parent.#preparation!, pid };
     this.#family = family;
-    for (const file of parent.#files.values()) this.#useFile(file.image);
+    this.#files.useAll(parent.#files);
     family.join(task.tid);
     this.#state = 'running';
     const image = { limits: [...limits], heldSignals: heldSignals.toString(16), cpuTime: 0, threads: [] };
@@ -333,47 +331,6 @@ export class Guest {
       pid: this.#preparation!.pid,
       home: this.#preparation!.home,
       hostPid: this.#body!.hostPid,
-    });
-  }
-
-  // ---- files mapped while away ----
-
-  #requestFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void {
-    this.#maps.set(call.id, { thread, call, mapping });
-    this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, shared: (mapping.flags & 3) !== 2 }, call.id);
-  }
-
-  #onMapped(
-    id: number,
-    answer: { file?: FileImage; index?: number; failed?: number; comeHome?: string; complete?: boolean },
-  ): void {
-    const entry = this.#maps.get(id);
-    const body = this.#body!;
-    if (!entry) return;
-    const { thread, call, mapping } = entry;
-    if (answer.comeHome || body.returning) {
-      this.#maps.delete(id);
-      return body.comeHome(thread, answer.comeHome ?? 'recalled');
-    }
-    if (answer.failed) {
-      this.#maps.delete(id);
-      return body.finish(thread, call, answer.failed);
-    }
-    const file = this.#useFile(answer.file!);
-    const wanted: Range[] = [{ address: mapping.offset, length: mapping.length }];
-    const missing = file.missing(wanted);
-    if (missing.length && !answer.complete) {
-      const index = [...this.#files.values()].indexOf(file);
-      return this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, want: missing, index, file: answer.file }, id);
-    }
-    this.#maps.delete(id);
-    body.takeOver(thread, call, (session) => {
-      const [fd] = passDescriptors(body.stub, session, [file]);
-      const [address] = session.run([
-        [nr.mmap, mapping.address, mapping.length, mapping.protection, mapping.flags, fd, mapping.offset],
-        [nr.close_range, 0, 0xffffffff, 0],
-      ]);
-      return address;
     });
   }
 
@@ -399,34 +356,7 @@ export class Guest {
     const all = await body.freeze(60_000);
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
-    const own: Range[] = [{ address: stub.base, length: layout.size }];
-    const files = [...this.#files.values()];
-    const space = readAddressSpace(stub.pid, {
-      own,
-      flags: true,
-      identify: (mapping) =>
-        files.find((f) => f.inode === mapping.inode)?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 },
-    });
-    frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-    const waited = (hostTid: number): number | undefined => body.waitedTime(hostTid);
-    const image = captureImage(stub, frozen, space, waited);
-    image.lodgers = all.flatMap((entry) => {
-      const { thread } = entry;
-      const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
-      return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting }, waited)] : [];
-    });
-    image.limits = body.limits;
-    image.pid = body.pid;
-    image.threads.forEach((thread, i) => {
-      const { tid } = frozen[i].thread;
-      thread.tid = tid;
-      thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
-    });
-    image.cpuTime += body.cpuBase;
-    image.signals.forEach((signal) => {
-      if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;
-    });
-    image.signals.push(...body.takeSignals());
+    const image = bodyImage(body, all, this.#space());
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,
@@ -435,6 +365,72 @@ export class Guest {
       calls: body.calls.entries(),
     });
     await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
+  }
+
+  // ---- going on to another node ----
+
+  #space(): AddressSpace {
+    return readAddressSpace(this.#body!.hostPid, {
+      own: ownRanges(this.#body!),
+      flags: true,
+      identify: (mapping) => this.#files.imageOf(mapping.inode),
+    });
+  }
+
+  #survey(): void {
+    const space = this.#space();
+    for (const key of rangeKeys(space)) this.#surveyed.add(key);
+    this.#link.sendJson(frameType.surveyed, { files: mappedFiles(space) });
+  }
+
+  #goOn(order: OnwardOrder): void {
+    const source: OnwardSource = {
+      body: this.#body!,
+      home: this.#link,
+      surveyed: this.#surveyed,
+      space: () => this.#space(),
+      pause: () => {
+        const free = this.#state === 'running';
+        if (free) this.#state = 'moving';
+        return free;
+      },
+      paused: (paused) => (this.#paused = paused),
+    };
+    this.#context.loop.start(
+      () => sendOn(this.#context, order, source),
+      (error) => {
+        this.#link.sendJson(frameType.goingOn, { failed: error instanceof Error ? error.message : String(error) });
+        if (this.#state === 'moving') this.#stay();
+      },
+    );
+  }
+
+  /** It goes on here. */
+  #stay(): void {
+    if (this.#state !== 'moving') return;
+    this.#state = 'running';
+    this.#body!.goOn(this.#paused?.frozen ?? [], this.#paused?.signals ?? []);
+    this.#paused = undefined;
+  }
+
+  /** Whether this is the guest that a ticket was given out for. */
+  admits(ticket: string): boolean {
+    return this.#ticket !== '' && ticket === this.#ticket && this.#state === 'preparing';
+  }
+
+  /** The body comes over a link of its own, from the node that it was on. */
+  attach(link: GuestLink): void {
+    this.#ticket = '';
+    link.onFrame = (frame) => {
+      const expected: readonly number[] = [frameType.image, frameType.pages, frameType.pagesEnd];
+      if (!expected.includes(frame.type)) throw new Error(`Cannot take a frame of type ${frame.type} with a body`);
+      this.onFrame(frame);
+    };
+    link.onClose(() => {
+      if (this.#state !== 'preparing' && this.#state !== 'arriving') return;
+      this.#link.sendJson(frameType.abort, { reason: 'the node that the body came from was lost' });
+    });
+    link.sendFrame(frameType.attached, 0);
   }
 
   // ---- the end ----
@@ -448,14 +444,14 @@ export class Guest {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
-    const { loop, files } = this.#context;
+    const { loop } = this.#context;
     const berth = this.#berth;
     const hostPid = this.#body?.hostPid ?? berth?.body.tid ?? 0;
     if (this.#body) this.#body.destroy();
     else berth?.stub.release();
     if (berth && !this.#body) loop.discardTask(berth.body.tid);
     this.#family?.leave(hostPid);
-    for (const file of this.#files.values()) files.release(file);
+    this.#files.release();
     this.#link.close();
     this.#context.finished(this);
   }

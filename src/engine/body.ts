@@ -27,7 +27,7 @@ import {
 } from './body_call.ts';
 import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping } from './body_host.ts';
 import { freezeBody, type FrozenThread } from './body_freeze.ts';
-import { BodyThread } from './body_thread.ts';
+import { BodyThread, callToInterrupt } from './body_thread.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
 import type { SignalImage } from './image.ts';
@@ -276,7 +276,7 @@ export class Body implements BodyHost {
     this.#family.listener.letThrough(call.notification);
     const stop = thread.awaitStop();
     if (stop) this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
-    this.#wakeFor(signal);
+    this.#interruptFor(signal);
     for (const other of this.threads) if (!other.call) other.mayHaveSignal = true;
   }
 
@@ -357,23 +357,14 @@ export class Body implements BodyHost {
     if (stop) this.#queueInto(carrier, stop, [signal]);
   }
 
-  /** A signal was queued here: if only threads in forwarded calls can take it, such a call must end. */
-  #wakeFor(signal: { signal: number; tid: number }): void {
-    const bit = 1n << BigInt(signal.signal - 1);
-    const target = this.threads.find((t) => t.tid === signal.tid);
-    if (!target) return this.#interruptSomebody(bit);
-    if (target.call && (signalSets(target.hostTid).blocked & bit) === 0n) this.interruptCall(target);
-  }
-
-  /** When all threads that could take a signal are in forwarded calls, one of these calls must end. */
-  #interruptSomebody(bit: bigint): void {
-    const open = this.threads.filter((t) => (signalSets(t.hostTid).blocked & bit) === 0n);
-    if (open.length && open.every((t) => t.call)) this.interruptCall(open[0]);
-  }
-
   /** Home is to end the call of a thread. */
   interruptCall(thread: BodyThread): void {
     if (thread.call) this.link.sendFrame(frameType.interrupt, 0, thread.call.id);
+  }
+
+  #interruptFor(signal: { signal: number; tid: number }): void {
+    const thread = callToInterrupt(this.threads, signal);
+    if (thread) this.interruptCall(thread);
   }
 
   #queueAndResume(thread: BodyThread, signals: readonly SignalImage[]): void {
@@ -390,7 +381,7 @@ export class Body implements BodyHost {
     repeatWait(stop);
     if (signals.length) repeatUnseen(stop, thread.answered);
     this.#resumeOrHold(thread, stop);
-    for (const signal of signals) if (!signal.tid) this.#interruptSomebody(1n << BigInt(signal.signal - 1));
+    for (const signal of signals) if (!signal.tid) this.#interruptFor(signal);
   }
 
   /** A signal-delivery stop came instead of ours: the signal is put back. */
@@ -422,6 +413,18 @@ export class Body implements BodyHost {
   continue(): void {
     if (!this.#halted) return;
     this.#halted = false;
+    this.#release();
+  }
+
+  /** It stays here after all: what was frozen goes on, and gets back the signals that were taken out of it. */
+  goOn(frozen: readonly FrozenThread[], signals: readonly SignalImage[]): void {
+    this.#returning = false;
+    this.#signalsLater.unshift(...signals);
+    for (const { thread, task } of frozen) thread.held = task;
+    if (!this.#halted) this.#release();
+  }
+
+  #release(): void {
     for (const thread of this.threads) this.#letGo(thread);
     for (const signal of this.#signalsLater.splice(0)) this.#post(signal);
   }

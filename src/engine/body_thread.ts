@@ -1,4 +1,5 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
+import { signalSets } from '../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { SignalImage } from './image.ts';
@@ -70,4 +71,19 @@ export class BodyThread {
       throw error;
     }
   }
+}
+
+/**
+ * The thread whose forwarded call must end, at home, for a signal that was queued here: the one it is for, or, if all
+ * that could take a signal to the process are in forwarded calls, one of these.
+ */
+export function callToInterrupt(
+  threads: readonly BodyThread[],
+  { signal, tid }: { signal: number; tid: number },
+): BodyThread | undefined {
+  const open = (t: BodyThread): boolean => (signalSets(t.hostTid).blocked & (1n << BigInt(signal - 1))) === 0n;
+  const target = threads.find((t) => t.tid === tid);
+  if (target) return target.call && open(target) ? target : undefined;
+  const takers = threads.filter(open);
+  return takers.every((t) => t.call) ? takers[0] : undefined;
 }

@@ -274,6 +274,22 @@ export class Connection {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     for (const channel of channels) channel.lost(error);
+    this.#free();
+  }
+
+  /**
+   * Leaves the descriptor to somebody else, who starts anew with the next frame; the peer must have sent nothing since
+   * the last one.
+   */
+  release(): number {
+    this.#closed = new LinkClosed(this.peer, 'it was handed over');
+    this.loop.unwatch(this.#fd);
+    this.#channels.clear();
+    this.#free();
+    return this.#fd;
+  }
+
+  #free(): void {
     // The buffers may be in use further up the call chain: give them back when it has unwound.
     this.loop.after(10, () => {
       this.out.free();

@@ -4,7 +4,6 @@
  */
 import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { Handshake } from '../wire/handshake.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Absence, type HomeContext, type Traveller } from './absence.ts';
 import {
@@ -16,19 +15,18 @@ import {
   refuseProcess,
   refuseThreads,
   StaysHome,
-  vdsoOf,
   type AddressSpace,
   type IdentifyFile,
 } from './capture.ts';
-import { measureClockOffsets } from './clock_exchange.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress } from './departure_types.ts';
 import { FileSupply } from './file_supply.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from './freeze.ts';
 import type { FrozenTask } from './frozen_task.ts';
-import type { Preparation, ProcessImage } from './image.ts';
-import { GuestLink } from './link.ts';
+import type { ProcessImage } from './image.ts';
+import type { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
 import { drainSignals, newSignals, queueSignals } from './pending_signals.ts';
+import { connectHost, prepareHost } from './preparation.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
@@ -36,7 +34,6 @@ import { layout, Stub, type InjectedCall } from './stub.ts';
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
 const holdMilliseconds = 3000;
-const connectDeadline = 5000;
 const answerDeadline = 30_000;
 
 export class Departure implements Traveller {
@@ -74,13 +71,11 @@ export class Departure implements Traveller {
   /** Moves the process. @throws any error that leaves it running at home */
   async leave(progress: Progress): Promise<MigrationResult> {
     const start = performance.now();
-    const { loop, node, key } = this.#context;
     refuseProcess(this.pid);
     progress('connect', 0, 0);
-    const link = await GuestLink.connect(loop, this.peer, connectDeadline);
+    const link = await connectHost(this.#context, this.peer);
     this.#link = link;
     try {
-      await link.authenticate(new Handshake({ role: 'client', purpose: 'guest', name: node, key }), connectDeadline);
       await this.#step('connected');
       const stubBase = await this.#prepare(link, progress);
       await this.#step('prepared');
@@ -109,23 +104,12 @@ export class Departure implements Traveller {
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
     const stubBase = freeStubBase(this.pid);
-    const vdso = vdsoOf(this.pid);
-    if (vdso.digest === '') throw new CannotFreeze(this.pid, 'busy', 'it is executing a program just now');
-    const preparation: Preparation & { version: number } = {
-      version: protocolVersion,
-      pid: this.pid,
-      uid: this.uid,
-      realUid: Number(procStatus(this.pid).get('Uid')?.split('\t')[0] ?? 0),
-      command: this.command,
-      home: this.#context.node,
-      stubBase,
-      files: this.#supply.announce(space),
-      clockOffsets: await measureClockOffsets(link),
-      vdso,
-      cpuFeatures: '',
-      moves: 1,
-    };
-    await this.#supply.send(link, preparation, progress);
+    const { pid, uid, command } = this;
+    await prepareHost(
+      link,
+      { pid, uid, command, home: this.#context.node, stubBase, onward: false },
+      { supply: this.#supply, files: this.#supply.announce(space), progress },
+    );
     return stubBase;
   }
 

@@ -25,7 +25,7 @@ import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { drainSignals, signalImage } from './pending_signals.ts';
 import { adviseAway, dieOf } from './deputy_calls.ts';
-import { recorderAction } from './recorder.ts';
+import { mirroredAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { bounceMemory, copyInPlace, mappedMemory, placeBuffers, setPointers } from './request_buffers.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
@@ -50,7 +50,7 @@ export class Deputy {
   readonly serial = ++deputies;
   readonly pid: number;
   readonly stub: Stub;
-  readonly link: GuestLink;
+  link: GuestLink;
   /** Mask of the signals that wait here, for the program's signalfds. */
   readonly #held: bigint;
   readonly #slots: DeputySlots;
@@ -347,6 +347,13 @@ export class Deputy {
     return this.#passed.after(received);
   }
 
+  /** The body lives at the other end of another link now, and has got the first `received` signals. */
+  moveTo(link: GuestLink, received: number): void {
+    this.link = link;
+    for (const signal of this.#passed.rebase(received)) link.sendJson(frameType.signal, signal);
+    if (this.stopped) link.sendFrame(frameType.stopped, 0);
+  }
+
   readonly #passed = new PassedSignals();
   readonly #letThrough = new Set<number>();
 
@@ -452,13 +459,8 @@ export class Deputy {
   /** Sets the action of one signal in the deputy by its first thread's own call. */
   mirrorAction(tid: number, id: number, signal: number, action: Uint8Array): void {
     const thread = this.#threadOf(tid);
-    const words = new DataView(action.buffer, action.byteOffset);
-    const handler = words.getBigUint64(0, true);
-    const caught = handler > 1n;
-    const SA_NOCLDSTOP_NOCLDWAIT = 3n;
-    const flags = words.getBigUint64(8, true) & SA_NOCLDSTOP_NOCLDWAIT;
     const { stub } = this;
-    stub.writeAction(0, recorderAction(stub, caught ? undefined : handler, flags));
+    stub.writeAction(0, mirroredAction(stub, action));
     this.reply(id, this.#slots.call(thread.slot, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
   }
 

@@ -133,6 +133,7 @@ class Engine {
 
   #onEvent(worker: WorkerHandle, reply: WorkerReply): void {
     if ('log' in reply) log(reply.log, reply.fields);
+    if ('handOver' in reply) this.#handOver(reply.handOver);
     if ('began' in reply) {
       const { pid, parent } = reply.began;
       this.#owners.set(pid, worker);
@@ -149,6 +150,12 @@ class Engine {
       this.#events.add({ event: 'executed', pid });
     const oldest = this.#returned.keys().next();
     if (this.#returned.size > rememberedReturns && !oldest.done) this.#returned.delete(oldest.value);
+  }
+
+  #handOver({ worker, ...connection }: { worker: number; fd: number; from: string; ticket: string }): void {
+    const taker = this.#workers[worker];
+    if (taker) void taker.ask({ op: 'attach', ...connection }).catch(() => {});
+    else kernel.call(nr.close, connection.fd);
   }
 
   async perform(request: ControlRequest, progress: (value: unknown) => void): Promise<unknown> {
@@ -188,8 +195,11 @@ class Engine {
   }
 
   async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
-    const owner = this.#owners.get(pid);
-    if (owner) await bringHome(owner, pid);
+    if (this.#owners.has(pid)) {
+      const result = await this.#ownerOf(pid).ask({ op: 'onward', pid, to }, progress);
+      this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
+      return result;
+    }
     const worker = this.#workers[this.#nextWorker++ % this.#workers.length];
     this.#owners.set(pid, worker);
     try {
@@ -270,15 +280,6 @@ class Engine {
       })),
       reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
     };
-  }
-}
-
-/** A process that is away comes home first, then leaves again; it may have come by itself meanwhile. */
-async function bringHome(worker: WorkerHandle, pid: number): Promise<void> {
-  try {
-    await worker.ask({ op: 'home', pid });
-  } catch (error) {
-    if (!(error instanceof RequestError && error.code === 'not-away')) throw error;
   }
 }
 

@@ -59,15 +59,29 @@ export class FileSupply {
     return child;
   }
 
+  /** For another hosting node of the same process, which knows nothing yet. */
+  forAnotherNode(): FileSupply {
+    const next = new FileSupply({ loop: this.#loop, node: this.#node, pid: this.#pid, identify: this.#identify });
+    next.files.share(this.files);
+    return next;
+  }
+
+  /** The files that a body maps, as its hosting node says. @throws StaysHome when home does not know one of them */
+  announceMapped(files: readonly WantedFile[]): WantedFile[] {
+    for (const { file } of files) {
+      if (this.files.descriptor(file.identity) === undefined)
+        throw new StaysHome(this.#pid, 'it maps a file that home does not know');
+      this.#know(file);
+    }
+    return [...files];
+  }
+
   /** The files of an address space and which parts of them are mapped. */
   announce(space: AddressSpace): WantedFile[] {
     this.files.rememberAll(this.#pid, this.#identify, space);
     for (const key of rangeKeys(space)) this.#announced.add(key);
-    return space.files.map((file, index) => {
-      this.#know(file);
-      const mapped = space.mappings.filter((m) => m.file === index);
-      return { file, ranges: mapped.map((m) => ({ address: m.offset, length: m.end - m.start })) };
-    });
+    for (const file of space.files) this.#know(file);
+    return mappedFiles(space);
   }
 
   /** Whether all that is mapped has been announced. */
@@ -79,13 +93,17 @@ export class FileSupply {
     if (!this.#known.some((f) => f.identity === file.identity)) this.#known.push(file);
   }
 
-  /** Sends an announcement, and then what the hosting node lacks. @throws StaysHome when it refuses */
-  async send(link: GuestLink, message: { files: WantedFile[] }, progress: Progress): Promise<void> {
+  /**
+   * Sends an announcement, and then what the hosting node lacks.
+   * @returns the node's ticket for whoever brings the body
+   * @throws StaysHome when it refuses
+   */
+  async send(link: GuestLink, message: { files: WantedFile[] }, progress: Progress): Promise<string> {
     const answer = link.expect([frameType.prepared, frameType.abort], answerDeadline);
     link.sendJson(frameType.prepare, message);
     const { type, text } = await answer;
     // cast: the peer has proved the cluster's key, and missing fields fail below
-    const { missing, reason } = JSON.parse(text) as { missing: Range[][]; reason?: string };
+    const { missing, reason, ticket } = JSON.parse(text) as { missing: Range[][]; reason?: string; ticket: string };
     if (type === frameType.abort) throw new StaysHome(this.#pid, `node ${link.peer} refused it: ${reason}`);
     const total = missing.flat().reduce((sum, r) => sum + r.length, 0);
     let sent = 0;
@@ -94,6 +112,7 @@ export class FileSupply {
         progress('files', (sent += bytes), total),
       );
     }
+    return ticket;
   }
 
   async #sendRanges(
@@ -159,7 +178,15 @@ export class FileSupply {
   }
 }
 
-function rangeKeys(space: AddressSpace): string[] {
+/** The files of an address space and which parts of them are mapped. */
+export function mappedFiles(space: AddressSpace): WantedFile[] {
+  return space.files.map((file, index) => {
+    const mapped = space.mappings.filter((m) => m.file === index);
+    return { file, ranges: mapped.map((m) => ({ address: m.offset, length: m.end - m.start })) };
+  });
+}
+
+export function rangeKeys(space: AddressSpace): string[] {
   return space.mappings
     .filter((m) => m.file >= 0)
     .map((m) => `${space.files[m.file].identity} ${m.offset} ${m.end - m.start}`);

@@ -95,6 +95,8 @@ export interface Preparation {
   vdso: { digest: string; specials: { name: string; length: number }[] };
   cpuFeatures: string;
   moves: number;
+  /** The body comes from another hosting node, over a connection of its own. */
+  onward: boolean;
 }
 
 /**

@@ -146,6 +146,12 @@ export class GuestLink implements Channel {
     for (const handler of this.#closeHandlers.splice(0)) handler(error);
   }
 
+  /** Gives the connection up without closing it. @returns its descriptor */
+  release(): number {
+    this.#closed = new LinkClosed(this.peer, 'it was handed over');
+    return this.#connection.release();
+  }
+
   /** Ends this process's use of the connection; with the last one it is closed. */
   close(error: Error = new LinkClosed(this.peer, 'closed here')): void {
     if (this.#closed) return;

@@ -14,6 +14,14 @@ export class PassedSignals {
     if (this.#last.length > rememberedSignals) this.#last.shift();
   }
 
+  /** From here on only what the body did not get counts. @returns that */
+  rebase(received: number): SignalImage[] {
+    const missed = this.after(received);
+    this.#count = missed.length;
+    this.#last.splice(0, this.#last.length, ...missed);
+    return missed;
+  }
+
   /** All but the first `received`. */
   after(received: number): SignalImage[] {
     const missed = Math.min(this.#count - received, this.#last.length);

@@ -21,6 +21,14 @@ export function recorderAction(
   };
 }
 
+/** For a struct kernel_sigaction of the program's: what the parked deputy has in its place. */
+export function mirroredAction(stub: Stub, action: Uint8Array): ReturnType<typeof recorderAction> {
+  const words = new DataView(action.buffer, action.byteOffset);
+  const handler = words.getBigUint64(0, true);
+  const SA_NOCLDSTOP_NOCLDWAIT = 3n;
+  return recorderAction(stub, handler > 1n ? undefined : handler, words.getBigUint64(8, true) & SA_NOCLDSTOP_NOCLDWAIT);
+}
+
 /** While parked, caught signals go to the recorder, so that no handler runs on stale memory if this engine dies. */
 export function recorderCalls(stub: Stub, actions: string): InjectedCall[] {
   const bytes = Buffer.from(actions, 'base64');

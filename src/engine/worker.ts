@@ -1,20 +1,22 @@
 /** One engine worker: an OS thread that traces, serves and moves its share of processes. */
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN, peerAddress } from '../sys/descriptors.ts';
 import { selfTest } from '../sys/kernel.ts';
 import { SystemCallError } from '../sys/errors.ts';
+import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Guest, type HostContext } from './arrival.ts';
 import { StaysHome } from './capture.ts';
 import type { Absence } from './absence.ts';
 import { type HomeContext, type Traveller } from './absence.ts';
 import { Departure } from './departure.ts';
-import type { Peer } from './departure_types.ts';
+import type { Peer, Progress } from './departure_types.ts';
 import { Doorbells } from './doorbells.ts';
 import { FileCache } from './file_cache.ts';
 import { CannotFreeze } from './freeze.ts';
-import { GuestLink, LinkClosed } from './link.ts';
+import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import { DeadlineExceeded, Loop } from './loop.ts';
 import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
 
@@ -72,7 +74,9 @@ class EngineWorker {
       loop: this.#loop,
       files: new FileCache(),
       node: settings.node,
+      key,
       runDir: settings.runDir,
+      ticket: () => `${settings.index}.${randomBytes(16).toString('hex')}`,
       log,
       guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
       born: (guest) => void this.#guests.add(guest),
@@ -123,6 +127,10 @@ class EngineWorker {
         return this.#migrate(request.id, request.pid, request.to);
       case 'home':
         return this.#absence(request.pid).recall();
+      case 'onward':
+        return this.#absence(request.pid).moveOn(request.to, this.#progress(request.id));
+      case 'attach':
+        return this.#attach(GuestLink.over(this.#loop, request.fd, request.from), request.ticket);
       case 'release':
         return { bytes: this.#absence(request.pid).release() };
       case 'ping':
@@ -148,16 +156,21 @@ class EngineWorker {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
     const departure = new Departure(this.#home, pid, to);
     this.#leaving.set(pid, departure);
-    let last = 0;
     try {
-      return await departure.leave((phase, bytes, total) => {
-        if (bytes !== total && performance.now() - last < 100) return;
-        last = performance.now();
-        this.#post({ id, progress: { phase, bytes, total } });
-      });
+      return await departure.leave(this.#progress(id));
     } finally {
       this.#leaving.delete(pid);
     }
+  }
+
+  /** Passes on how far a request has come, ten times a second. */
+  #progress(id: number): Progress {
+    let last = 0;
+    return (phase, bytes, total) => {
+      if (bytes !== total && performance.now() - last < 100) return;
+      last = performance.now();
+      this.#post({ id, progress: { phase, bytes, total } });
+    };
   }
 
   async #ping(to: Peer): Promise<unknown> {
@@ -177,6 +190,26 @@ class EngineWorker {
     return {};
   }
 
+  /** Home opens with what it wants to send here; another hosting node with the ticket of a body that it brings. */
+  #onFirstFrame(link: GuestLink, frame: Frame, from: string): void {
+    if (frame.type !== frameType.attach) {
+      const guest = new Guest(this.#host, link);
+      this.#guests.add(guest);
+      return guest.onFrame(frame);
+    }
+    const { ticket } = frameJson<{ ticket: string }>(frame);
+    const worker = Number.parseInt(ticket, 10);
+    if (worker === this.#settings.index) this.#attach(link, ticket);
+    // The body is traced by another worker: the connection goes there.
+    else this.#post({ handOver: { worker, fd: link.release(), from, ticket } });
+  }
+
+  #attach(link: GuestLink, ticket: string): void {
+    const guest = [...this.#guests].find((g) => g.admits(ticket));
+    if (guest) guest.attach(link);
+    else link.close(new LinkClosed(link.peer, 'it shows a ticket that nobody has given out'));
+  }
+
   #accept(): void {
     const fd = acceptTcp(this.#settings.listener);
     if (fd < 0) return;
@@ -192,7 +225,7 @@ class EngineWorker {
       async () => {
         await link.authenticate(machine, handshakeDeadline);
         this.#unproven.delete(link);
-        this.#guests.add(new Guest(this.#host, link));
+        link.onFrame = (frame) => this.#onFirstFrame(link, frame, from);
       },
       (error) => {
         this.#host.log('link.refused', { from, reason: error instanceof Error ? error.message : String(error) });

@@ -17,7 +17,9 @@ export interface WorkerSettings {
 }
 
 export type WorkerRequest =
-  | { id: number; op: 'migrate'; pid: number; to: Peer }
+  | { id: number; op: 'migrate' | 'onward'; pid: number; to: Peer }
+  /** A connection that another worker has accepted. */
+  | { id: number; op: 'attach'; fd: number; from: string; ticket: string }
   | { id: number; op: 'home' | 'release'; pid: number }
   | { id: number; op: 'ping'; to: Peer }
   | { id: number; op: 'list' | 'leave' };
@@ -42,4 +44,6 @@ export type WorkerReply =
   | { began: { pid: number; parent: number | undefined } }
   /** A process between vfork and exec is at home, as another program. */
   | { executed: { pid: number; parent: number } }
-  | { returned: ReturnedProcess };
+  | { returned: ReturnedProcess }
+  /** A connection for a guest of another worker. */
+  | { handOver: { worker: number; fd: number; from: string; ticket: string } };

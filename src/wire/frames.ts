@@ -75,6 +75,19 @@ export const frameType = {
   lodgerLeft: 35,
   /** hosting → home: a signal ended a lodger. */
   lodgerEnded: 36,
+  /** home → hosting, before an onward move: which files does the body map? */
+  survey: 37,
+  surveyed: 38,
+  /** home → hosting: go on to another node, to which this ticket gives entrance. */
+  goOn: 39,
+  /** hosting → home: frozen, and on its way to the other node; or why not. */
+  goingOn: 40,
+  /** home → hosting: the body is the other node's now, or stays after all. */
+  wentOn: 41,
+  stay: 42,
+  /** hosting → next hosting node: the body for this ticket comes over this connection. */
+  attach: 43,
+  attached: 44,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

@@ -47,6 +47,8 @@ export interface Case {
   readonly modes?: readonly Mode[];
   /** At least this share of the CPU time after the first second must be used on other hosts. 0: the moves alone count. */
   readonly shareAway: number;
+  /** The same at greater length, for the modes that move often. */
+  readonly longer?: Case;
 }
 
 /** One line of a suite's output; the last line of a run is a `Summary`. Times are in seconds. */

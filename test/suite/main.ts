@@ -112,7 +112,9 @@ interface Task {
 async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void): Promise<void> {
   const cases = skipUnrunnable(plan, emit);
   const tasks = cases.flatMap((one) =>
-    plan.modes.filter((mode) => one.modes?.includes(mode) ?? true).map((mode): Task => ({ one, mode })),
+    plan.modes
+      .filter((mode) => one.modes?.includes(mode) ?? true)
+      .map((mode): Task => ({ one: movesOften(mode) ? (one.longer ?? one) : one, mode })),
   );
   const open = ({ one, mode }: Task): string | undefined =>
     plan.gate ? openReason(plan.name, one.name, mode) : undefined;
@@ -123,6 +125,15 @@ async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void):
   const queue = tasks.filter((task) => open(task) === undefined);
   const run = { plan, cases, evidence, emit, random: randomFrom(plan.seed), references: new Map<string, Reference>() };
   await Promise.all(Array.from({ length: plan.lanes }, () => runLane(run, queue)));
+}
+
+function movesOften(mode: Mode): boolean {
+  return mode === 'ping-pong';
+}
+
+/** Cases of the same name and length have the same output. */
+function referenceOf({ one, mode }: Task): string {
+  return `${one.name} ${movesOften(mode) ? 'longer' : ''}`;
 }
 
 interface Run {
@@ -146,8 +157,8 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
         lab ??= await furnished(run.plan, run.cases);
         await lab.prepare(one);
         const setting: Setting = { suite: run.plan.name, lab, random: run.random, evidence: run.evidence };
-        const reference = run.references.get(one.name) ?? (await runReference(lab, one));
-        run.references.set(one.name, reference);
+        const reference = run.references.get(referenceOf(task)) ?? (await runReference(lab, one));
+        run.references.set(referenceOf(task), reference);
         return runCase(setting, one, mode, reference);
       });
       if (line.ok === false && run.plan.gate && !second) {

@@ -96,7 +96,7 @@ async function wander(
   while (!trip.ended.aborted) {
     const others = nodes.filter((node) => node !== where);
     const to = others[Math.floor(random() * others.length)];
-    moves += await migrate(trip, to);
+    moves += to === 'home' ? await bringHome(trip) : await migrate(trip, to);
     where = to;
     await pause(nextPauseMs(), trip);
   }

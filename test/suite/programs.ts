@@ -12,6 +12,9 @@ const binaryDirectory = '/home/mover/bin';
 const leaveAt = 0.25;
 const backAt = 0.66;
 
+/** Ping-pong moves a program every 0.5 to 2 s, and counts from five moves. */
+const longerBy = 4;
+
 export async function programCases(): Promise<Case[]> {
   const missing = await missingNeeds();
   return programs.map((program) =>
@@ -29,7 +32,11 @@ export async function buildFor(home: Host, cases: readonly Case[]): Promise<void
 }
 
 function caseOf(program: Program, lacks: readonly string[]): Case {
-  const { seconds, stimuli, ends } = program;
+  return { ...lasting(program, program.seconds, lacks), longer: lasting(program, program.seconds * longerBy, lacks) };
+}
+
+function lasting(program: Program, seconds: number, lacks: readonly string[]): Case {
+  const { stimuli, ends } = program;
   return {
     name: program.name,
     packages: ['gcc', 'libc6-dev'],

@@ -1,0 +1,88 @@
+/**
+ * The middle of an onward move: the hosting node sends the body to the next one, directly. Home decides what counts
+ * (onward_move.ts); until then the body is only stopped. See docs/internals/onward.md.
+ */
+import { layout } from './stub.ts';
+import { frameType } from '../wire/frames.ts';
+import type { Body } from './body.ts';
+import type { FrozenThread } from './body_freeze.ts';
+import { bodyImage } from './body_image.ts';
+import { contentRanges, type AddressSpace } from './capture.ts';
+import type { Peer } from './departure_types.ts';
+import { rangeKeys } from './file_supply.ts';
+import type { SignalImage } from './image.ts';
+import type { GuestLink } from './link.ts';
+import { sendPages } from './page_stream.ts';
+import { connectHost, type Dialer } from './preparation.ts';
+
+const attachDeadline = 5000;
+const freezeDeadline = 60_000;
+
+export interface OnwardOrder {
+  to: Peer;
+  ticket: string;
+}
+
+/** What home hears when the body is frozen, or why it is not. */
+export interface GoingOn {
+  failed?: string;
+  signalsReceived: number;
+  frozenFor: number;
+  calls: [string, { count: number; milliseconds: number }][];
+}
+
+/** What is given back to a body that stays after all. */
+export interface Paused {
+  frozen: FrozenThread[];
+  signals: SignalImage[];
+}
+
+export interface OnwardSource {
+  readonly body: Body;
+  readonly home: GuestLink;
+  space(): AddressSpace;
+  /** The mapped files that home was told of (`rangeKeys`). */
+  readonly surveyed: ReadonlySet<string>;
+  /** No more calls; false when the body is going home already. */
+  pause(): boolean;
+  paused(paused: Paused): void;
+}
+
+/** Freezes and sends the body. @throws whatever came in between before home heard that it is on its way */
+export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source: OnwardSource): Promise<void> {
+  const { body, home } = source;
+  const link = await connectHost(dialer, to);
+  try {
+    const attached = link.expect([frameType.attached], attachDeadline);
+    link.sendJson(frameType.attach, { ticket });
+    await attached;
+    if (!source.pause()) throw new Error('it comes home');
+    const start = performance.now();
+    const frozen = await body.freeze(freezeDeadline);
+    if (frozen.length === 0) return; // it ended; that is reported by itself
+    const signals = body.takeSignals();
+    source.paused({ frozen, signals });
+    if (frozen.some(({ thread }) => thread.lodger)) throw new Error('between vfork and exec two share its memory');
+    const space = source.space();
+    if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
+      throw new Error('it has mapped another file meanwhile');
+    const image = bodyImage(body, frozen, space);
+    image.signals.push(...signals);
+    const message: GoingOn = {
+      signalsReceived: body.signalsReceived,
+      frozenFor: performance.now() - start,
+      calls: body.calls.entries(),
+    };
+    home.sendJson(frameType.goingOn, message);
+    link.sendJson(frameType.image, image);
+    await sendPages(link, body.hostPid, contentRanges(body.hostPid, image.mappings)).catch(() => {}); // the next node tells home
+    await link.drained().catch(() => {});
+  } finally {
+    link.close();
+  }
+}
+
+/** What of a body's address space is ours. */
+export function ownRanges(body: Body): { address: number; length: number }[] {
+  return [{ address: body.stub.base, length: layout.size }];
+}
