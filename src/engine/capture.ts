@@ -5,7 +5,6 @@ import { kernel } from '../sys/kernel.ts';
 import { arena, PROT_WRITE, scratch } from '../sys/memory.ts';
 import { PageMap } from '../sys/pagemap.ts';
 import {
-  commandName,
   descriptorTargets,
   exists,
   mappingFlags,
@@ -166,6 +165,7 @@ export function vdsoOf(pid: number): { digest: string; specials: { name: string;
   };
 }
 
+const PR_GET_NAME = 16;
 const PR_GET_TID_ADDRESS = 40;
 const clockAt = scratch(16);
 
@@ -206,6 +206,7 @@ export function captureThreads(
       [nr.sigaltstack, 0, at],
       [nr.prctl, PR_GET_TID_ADDRESS, at + 32],
       [nr.get_robust_list, 0, at + 40, at + 48],
+      [nr.prctl, PR_GET_NAME, at + 64],
     ];
     if (index === 0) {
       calls.push([nr.brk, 0]);
@@ -214,13 +215,14 @@ export function captureThreads(
     const results = session.run(calls);
     const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
     if (index === 0) {
-      brk = results[3]!;
+      brk = results[4]!;
       // SIGTRAP's entry is ours; the program's own was saved when the stub came.
       stub.memory.buffer.copy(bytes, 64 + 5 * 32, layout.trapAction, layout.trapAction + 32);
       actions = bytes.toString('base64', 96, 96 + 64 * 32);
     }
     threads.push({
       tid: task.tid,
+      name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),
       registers: encodeRegisters(prepareToResume(task, registers, { rseq, waitedTime })),
       extendedState,
       mask: mask.toString(16),
@@ -349,7 +351,6 @@ export function captureImage(
   const word = (index: number): number => Number(field(index));
   return {
     pid,
-    command: commandName(pid),
     mappings: space.mappings,
     files: space.files,
     // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end

@@ -29,6 +29,7 @@ export interface MappingImage {
 
 export interface ThreadImage {
   tid: number;
+  name: string;
   /** 27 hexadecimal words in the order of struct user_regs_struct, joined by commas. */
   registers: string;
   extendedState: string;
@@ -64,7 +65,6 @@ export interface LodgerImage {
 
 export interface ProcessImage {
   pid: number;
-  command: string;
   mappings: MappingImage[];
   files: FileImage[];
   /** prctl_mm_map without auxv and exe_fd: 11 addresses (prctl(2), PR_SET_MM_MAP). */

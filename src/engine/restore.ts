@@ -203,7 +203,7 @@ const RLIMIT_NOFILE = 7;
 export const RLIMIT_AS = 9;
 const unlimited = 2n ** 64n - 1n;
 
-/** Name, memory layout and signal actions. */
+/** Memory layout and signal actions. */
 export function setProcessState(
   stub: Stub,
   session: Injection,
@@ -215,13 +215,8 @@ export function setProcessState(
   memory.u8.fill(0, layout.scratch, layout.scratch + 256);
   image.layout.forEach((address, i) => memory.write64(layout.scratch + 8 * i, address));
   memory.u32[(layout.scratch + 100) / 4] = 0xffffffff; // exe_fd: none
-  memory.buffer.write(image.command + '\0', layout.scratch + 128, 'latin1');
   setActionTable(stub, image.actions);
-  const calls: InjectedCall[] = [
-    [nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0],
-    [nr.prctl, PR_SET_NAME, at + 128],
-  ];
-  session.must('set the memory layout', calls);
+  session.must('set the memory layout', [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0]]);
   const calls2 = actionCalls(at + 256);
   // A body needs no escape: it ends with its engine. SIG_IGN would be reset by our breakpoints and stays in the stub.
   const trap = layout.scratch + 256 + 32 * (SIGTRAP - 1);
@@ -320,16 +315,18 @@ export function createThread(stub: Stub, session: Injection, tid: number, flags 
   return task;
 }
 
-/** What a thread registered with the kernel; every thread must make these calls itself. */
+/** A thread's name and what it registered with the kernel; every thread must make these calls itself. */
 export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[] {
   const at = stub.scratchAddress(0);
   Buffer.from(image.alternateStack, 'base64').copy(stub.memory.buffer, layout.scratch);
   const flagsWord = (layout.scratch + 8) >> 2;
   const SS_ONSTACK = 1;
   stub.memory.u32[flagsWord] = stub.memory.u32[flagsWord] & ~SS_ONSTACK;
+  stub.memory.buffer.write(image.name + '\0', layout.scratch + 32, 'latin1');
   const calls: InjectedCall[] = [
     [nr.sigaltstack, at, 0],
     [nr.set_tid_address, image.clearTid],
+    [nr.prctl, PR_SET_NAME, at + 32],
   ];
   if (image.robustList.head) calls.push([nr.set_robust_list, image.robustList.head, image.robustList.length]);
   if (image.rseq) calls.push([nr.rseq, image.rseq.pointer, image.rseq.size, 0, image.rseq.signature]);
