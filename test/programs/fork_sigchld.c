@@ -54,7 +54,7 @@ int main(int argc, char **argv)
     check(pipe(ends) == 0, "pipe");
     handle(SIGCHLD, on_child, SA_RESTART);
     ready();
-    int made = 0;
+    int made = 0, rounds = 0, interrupted = 0;
     while (working()) {
         for (int i = 0; i < 5; i++, made++) start(i % 3);
         all_come(made);
@@ -65,18 +65,19 @@ int main(int argc, char **argv)
         char letter;
         check(read(ends[0], &letter, 1) == 1, "read");
         all_come(made);
-        /* On a loaded machine, at home too, the first may have been awaited before the read begins; then the second
-         * ends the read. */
+        /* A signal that comes before the read begins does not end it, natively neither: then the second child does. So
+         * one round says nothing, but not all of them can be late. */
         handle(SIGCHLD, on_child, 0);
         start_after(start(4));
         made += 2;
-        int before = awaited;
-        ssize_t got = read(ends[0], &letter, 1);
-        if (got == 1) check(before > made - 2, "a read without SA_RESTART went on");
-        else check(errno == EINTR, "read");
-        while (got != 1) got = read(ends[0], &letter, 1);
+        rounds++;
+        while (read(ends[0], &letter, 1) != 1) {
+            check(errno == EINTR, "read");
+            interrupted++;
+        }
         all_come(made);
         handle(SIGCHLD, on_child, SA_RESTART);
     }
+    check(interrupted > 0 || rounds < 5, "a read without SA_RESTART went on in all of %d rounds", rounds);
     return finish("every child once");
 }
