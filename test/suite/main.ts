@@ -128,7 +128,7 @@ async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void):
 }
 
 function movesOften(mode: Mode): boolean {
-  return mode === 'ping-pong';
+  return mode === 'ping-pong' || mode === 'chaos';
 }
 
 /** Cases of the same name and length have the same output. */

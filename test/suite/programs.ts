@@ -12,7 +12,7 @@ const binaryDirectory = '/home/mover/bin';
 const leaveAt = 0.25;
 const backAt = 0.66;
 
-/** Ping-pong moves a program every 0.5 to 2 s, and counts from five moves. */
+/** Modes that move often count from five moves: ping-pong makes one every 0.5 to 2 s, chaos as many as a loaded machine allows. */
 const longerBy = 4;
 
 export async function programCases(): Promise<Case[]> {
