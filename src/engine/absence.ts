@@ -317,7 +317,7 @@ export class Absence implements Traveller {
       // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
       this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
-      resumeUntouched(deputy, left.image);
+      resumeUntouched(this.#context.loop, deputy, left.image);
       setMemoryLimits(this.pid, limits);
       return this.#close('home');
     }
@@ -448,10 +448,11 @@ export class Absence implements Traveller {
     const home = this.#homecoming!;
     if (this.#ended()) return;
     const { stub, lodgers } = this.#deputy;
+    const { loop } = this.#context;
     const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
     const own = this.#tasks.filter((task) => !lodging.includes(task));
-    const couples = resumeAtHome(stub, own, home.image, lodging);
-    for (const { parent, child } of couples) holdUntilGone(this.#context.loop, parent, child);
+    const couples = resumeAtHome(loop, stub, { tasks: own, lodgers: lodging }, home.image);
+    for (const { parent, child } of couples) holdUntilGone(loop, parent, child);
     // One that is not among them has ended away.
     for (const { tid } of lodging)
       if (!couples.some(({ child }) => child.tid === tid)) kernel.call(nr.kill, tid, SIGKILL);
@@ -489,9 +490,9 @@ export class Absence implements Traveller {
 }
 
 /** The deputy's memory is as it was: put the threads back to where they were stopped. */
-function resumeUntouched(deputy: Deputy, image: ProcessImage): void {
+function resumeUntouched(loop: Loop, deputy: Deputy, image: ProcessImage): void {
   const tasks = deputy.takeApart();
   if (tasks.length === 0) return;
   image.signals.push(...deputy.signalsAfter(0));
-  resumeAtHome(deputy.stub, tasks, image);
+  resumeAtHome(loop, deputy.stub, { tasks }, image);
 }

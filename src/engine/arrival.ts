@@ -4,15 +4,17 @@
  */
 
 import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import { describe } from '../sys/syscalls.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Berth } from './berth.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
-import { contentRanges, readAddressSpace, vdsoOf, type AddressSpace } from './capture.ts';
+import type { BodyThread } from './body_thread.ts';
+import { contentRanges, decodeRegisters, readAddressSpace, vdsoOf, type AddressSpace } from './capture.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
 import { GuestFiles } from './guest_files.ts';
-import type { Preparation, ProcessImage } from './image.ts';
+import type { Preparation, ProcessImage, ThreadImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { mappedFiles, rangeKeys } from './file_supply.ts';
@@ -33,8 +35,9 @@ import {
   setThreadContext,
 } from './restore.ts';
 import { guestCgroup } from './cgroup.ts';
-import { ownTimeOffsets, readClock } from './clocks.ts';
+import { momentOf, ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
+import { goOnWaiting } from './timed_waits.ts';
 
 export interface GuestStatus {
   pid: number;
@@ -77,6 +80,8 @@ export class Guest {
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   #stopped = new Map<number, StoppedTask>();
+  /** Threads that were waiting in a call that is made here, and since when (on this host's CLOCK_MONOTONIC). */
+  readonly #localWaits = new Map<number, bigint>();
   #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'moving' | 'returning' | 'ended' = 'preparing';
   /** What another hosting node shows to bring the body. */
   #ticket = '';
@@ -270,7 +275,7 @@ export class Guest {
         dropCapabilities(stub, session);
       }
       setThreadContext(task, thread);
-      body.addThread(thread.tid, task.tid).restartOf = thread.restartOf;
+      this.#takeUpCall(body.addThread(thread.tid, task.tid), thread);
       this.#stopped.set(task.tid, task);
     });
     // Last of all: from here on nothing is injected that they could come in the way of.
@@ -284,11 +289,34 @@ export class Guest {
     this.#link.sendJson(frameType.ready, {});
   }
 
+  /** Home's CLOCK_MONOTONIC less this host's, nanoseconds. */
+  get #homeIsAhead(): bigint {
+    return BigInt(this.#preparation!.clockOffsets.monotonic);
+  }
+
+  /** A call that was cut short at home is made again here, unless a handler is to run. */
+  #takeUpCall(thread: BodyThread, image: ThreadImage): void {
+    const registers = decodeRegisters(image.registers);
+    thread.answered = registers.interrupted;
+    thread.restartOf = image.restartOf;
+    if (image.since === undefined || image.restartOf) return;
+    const since = BigInt(image.since) - this.#homeIsAhead;
+    if (describe(registers.syscall)?.class === 'local') this.#localWaits.set(thread.hostTid, since);
+    else
+      thread.wait = {
+        nr: registers.syscall,
+        args: registers.syscallArguments,
+        began: momentOf(since),
+        cutShort: true,
+      };
+  }
+
   #makeBody(options: Pick<BodyOptions, 'pid' | 'stub' | 'family' | 'image'>): Body {
     const body = new Body({
       ...options,
       link: this.#link,
       loop: this.#context.loop,
+      homeIsAhead: this.#homeIsAhead,
       events: {
         comeHome: (reason) => this.#goHome(reason),
         ended: (status) => this.#onEnded(status),
@@ -325,6 +353,7 @@ export class Guest {
     if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
     this.#state = 'running';
     this.#since = Date.now();
+    for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
     this.#body!.start(this.#stopped);
     this.#stopped = new Map();
     this.#context.log('guest.runs', {

@@ -10,7 +10,7 @@ import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { poke } from '../sys/remote_memory.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { ERESTARTNOINTR, ERESTARTSYS } from '../sys/x64/registers.ts';
+import { ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS } from '../sys/x64/registers.ts';
 import { frameType } from '../wire/frames.ts';
 import {
   isLarge,
@@ -58,6 +58,7 @@ export class Body implements BodyHost {
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly heldSignals: bigint;
+  readonly homeIsAhead: bigint;
   readonly #events: BodyEvents;
   readonly #mappings: MappingQuery;
   readonly #family: Family;
@@ -73,6 +74,7 @@ export class Body implements BodyHost {
     this.link = options.link;
     this.loop = options.loop;
     this.#family = options.family;
+    this.homeIsAhead = options.homeIsAhead;
     this.#events = options.events;
     this.#mappings = new MappingQuery(this.hostPid);
     this.limits = options.image.limits;
@@ -123,6 +125,7 @@ export class Body implements BodyHost {
       return this.#family.listener.answer(trapped.id, ERESTARTSYS);
     }
     const { nr: number, args, wrongArchitecture } = trapped;
+    const started = performance.now();
     const call: BodyCall = {
       notification: trapped.id,
       id: this.#nextId++,
@@ -131,14 +134,13 @@ export class Body implements BodyHost {
       plan: [],
       wire: [],
       large: false,
-      started: performance.now(),
+      started,
+      began: thread.begin(number, args, started),
+      trapped: { nr: number, args },
     };
     thread.call = call;
     thread.answered = false;
-    if (number !== nr.restart_syscall) {
-      thread.wait = undefined;
-      thread.restartOf = 0;
-    }
+    if (number !== nr.restart_syscall) thread.restartOf = 0;
     if (this.#hasSignal(thread)) return this.finish(thread, call, ERESTARTNOINTR);
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
@@ -187,17 +189,6 @@ export class Body implements BodyHost {
     else if (call.large && (this.#returning || thread.signalsAfterCall.length > 0)) this.interruptCall(thread);
   }
 
-  /** For the way home: how long a thread had waited in the call that it was stopped in, milliseconds. */
-  waitedTime(hostTid: number): number | undefined {
-    const thread = this.threads.find((t) => t.hostTid === hostTid);
-    return thread?.wait ? performance.now() - thread.wait.began : thread?.waitedHere;
-  }
-
-  #noteWait(thread: BodyThread, call: BodyCall, result: number): void {
-    const unfinished = result === -516 || (result === -4 && this.#returning);
-    thread.wait = unfinished ? { nr: call.nr, began: thread.wait?.began ?? call.started } : undefined;
-  }
-
   /** Sends a request of another kind than a plain call; the reply carries its result. */
   request(thread: BodyThread, type: number, value: unknown, onResult: (result: number) => void): void {
     thread.call!.onResult = onResult;
@@ -239,13 +230,15 @@ export class Body implements BodyHost {
   /** Gives the program the result of a call (or lets the kernel restart it). */
   finish(thread: BodyThread, call: BodyCall, result: number): void {
     thread.call = undefined;
-    thread.answered = result <= ERESTARTSYS && result >= -516;
-    this.#noteWait(thread, call, result);
-    const interrupted = result <= ERESTARTSYS && result >= -516;
+    const interrupted = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
+    thread.answered = interrupted;
+    if (interrupted) thread.noteWait(call);
+    // How long a call went on waiting is known here: it is made again. From before the move only home's kernel knows it.
+    const again = result === ERESTART_RESTARTBLOCK && call.trapped.nr !== nr.restart_syscall;
     const signals = thread.signalsAfterCall.splice(0);
     const stop = interrupted || signals.length > 0 || this.#returning || this.#halted;
     if (stop) thread.running.interrupt();
-    this.respond(call, result);
+    this.respond(call, again ? ERESTARTNOHAND : result);
     if (stop && !this.#returning && !this.#halted) this.#queueAndResume(thread, signals);
     else if (signals.length) this.#signalsLater.push(...signals);
   }
@@ -275,7 +268,7 @@ export class Body implements BodyHost {
     thread.running.interrupt();
     this.#family.listener.letThrough(call.notification);
     const stop = thread.awaitStop();
-    if (stop) this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+    if (stop) this.stopped(thread, stop);
     this.#interruptFor(signal);
     for (const other of this.threads) if (!other.call) other.mayHaveSignal = true;
   }
@@ -324,6 +317,10 @@ export class Body implements BodyHost {
   resumeNew(task: StoppedTask): void {
     const thread = this.threads.find((t) => t.hostTid === task.tid);
     if (thread) this.#resumeOrHold(thread, task);
+  }
+
+  stopped(thread: BodyThread, stop: StoppedTask): void {
+    this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
   }
 
   // ---- signals ----
@@ -378,8 +375,8 @@ export class Body implements BodyHost {
       this.#requeue(session, thread, stop);
       for (const signal of signals) queueSignal(this.stub, session, this.#processOf(thread), signal);
     }
-    repeatWait(stop);
     if (signals.length) repeatUnseen(stop, thread.answered);
+    repeatWait(thread, stop);
     this.#resumeOrHold(thread, stop);
     for (const signal of signals) if (!signal.tid) this.#interruptFor(signal);
   }
@@ -488,6 +485,7 @@ export class Body implements BodyHost {
     } else {
       repeatUnseen(stop, thread.answered);
       thread.answered = false;
+      if ((sets.caught & bit) !== 0n) thread.wait = undefined; // a wait ends when a handler runs
       stop.resume(stop.signal);
     }
   }

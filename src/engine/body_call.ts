@@ -52,6 +52,10 @@ export interface BodyCall {
   ownMemory?: boolean;
   large: boolean;
   started: number;
+  /** When it began to wait, if it is a wait that had been cut short and goes on; else as `started`. */
+  began: number;
+  /** The call as the program made it. */
+  trapped: { readonly nr: number; readonly args: readonly bigint[] };
   /** What came in a buffer of which no part belongs to the body: it is for the engine. */
   kept?: Uint8Array;
   /** Bulk results had no memory to go to. */
@@ -117,7 +121,8 @@ function readBuffer(pid: number, buffer: BufferPlan, local: number): number {
 
 function encode(link: GuestLink, tid: number, call: BodyCall): number {
   const { nr, large, pointers = [] } = call;
-  const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers };
+  const waited = call.began === call.started ? 0 : performance.now() - call.began;
+  const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers, waited };
   return encodeRequest(link.out.view, frameHeader, request);
 }
 

@@ -2,9 +2,11 @@
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { BodyThread } from './body_thread.ts';
-import { sleepingFor } from './freeze.ts';
+import { beginOfSleep } from './freeze.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import type { Loop } from './loop.ts';
+import { repeatUnseen } from './repeated_calls.ts';
+import { observeSleep, type Sleep } from './sleep.ts';
 import { Vdso } from './vdso.ts';
 
 export interface FreezableBody {
@@ -19,24 +21,31 @@ export interface FreezableBody {
 
 export interface FrozenThread extends FrozenTask {
   thread: BodyThread;
+  /** On this host's CLOCK_MONOTONIC. */
+  since: bigint;
 }
 
 /** The body takes no new calls any more. @throws DeadlineExceeded */
 export async function freezeBody(body: FreezableBody, milliseconds: number): Promise<FrozenThread[]> {
   const asked = new Set<BodyThread>();
-  const stops: { thread: BodyThread; stop: StoppedTask | undefined }[] = [];
+  const stops: { thread: BodyThread; stop: StoppedTask | undefined; sleep: Sleep | undefined }[] = [];
   // A thread that home had made already is born here meanwhile, stopped.
   for (let more = [...body.threads]; more.length; more = body.threads.filter((thread) => !asked.has(thread))) {
     for (const thread of more) asked.add(thread);
-    const waits = more.map(async (thread) => ({ thread, stop: await stopThread(body, thread, milliseconds) }));
+    const waits = more.map(async (thread) => ({ thread, ...(await stopThread(body, thread, milliseconds)) }));
     stops.push(...(await Promise.all(waits)));
   }
   const out: FrozenThread[] = [];
   const vdso = new Vdso(body.hostPid, mappings(body.hostPid));
-  for (const { thread, stop } of stops) {
+  for (const { thread, stop, sleep } of stops) {
     if (!stop || !body.threads.includes(thread)) continue; // it has ended
-    const frozen = vdso.leave(frozenTask(stop));
-    if (frozen) out.push({ ...frozen, thread });
+    const stopped = frozenTask(stop);
+    const at = vdso.leave(stopped);
+    if (!at) continue;
+    repeatUnseen(at.task, thread.answered);
+    const noted = thread.waitsSince(at.task.registers());
+    const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
+    out.push({ ...at, thread, since, restartOf: thread.restartOf });
   }
   return out;
 }
@@ -45,13 +54,11 @@ async function stopThread(
   body: FreezableBody,
   thread: BodyThread,
   milliseconds: number,
-): Promise<StoppedTask | undefined> {
-  if (thread.held) return thread.held;
+): Promise<{ stop: StoppedTask | undefined; sleep: Sleep | undefined }> {
+  if (thread.held) return { stop: thread.held, sleep: undefined };
   const next = thread.nextStop(body.loop, milliseconds);
+  const sleep = thread.call ? undefined : observeSleep(thread.hostTid);
   if (thread.call) body.interruptCall(thread);
-  else {
-    thread.waitedHere = sleepingFor(thread.hostTid);
-    thread.running.interrupt();
-  }
-  return next;
+  else thread.running.interrupt();
+  return { stop: await next, sleep };
 }

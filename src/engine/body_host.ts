@@ -53,6 +53,8 @@ export interface BodyHost {
   mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;
   addThread(tid: number, hostTid: number, lodger?: boolean): BodyThread;
   resumeNew(task: StoppedTask): void;
+  /** A thread was stopped on purpose, and goes on. */
+  stopped(thread: BodyThread, stop: StoppedTask): void;
   letSignal(thread: BodyThread, call: BodyCall, signal: { signal: number; tid: number }): void;
   write(address: number, bytes: Uint8Array): boolean;
 }
@@ -76,6 +78,8 @@ export interface BodyOptions {
   link: GuestLink;
   loop: Loop;
   family: Family;
+  /** Home's CLOCK_MONOTONIC less this host's, nanoseconds. */
+  homeIsAhead: bigint;
   events: BodyEvents;
   /** What the process brings along. */
   image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'threads'>;

@@ -1,5 +1,4 @@
 /** From a body whose threads are stopped to its image, in the terms of its home: home's ids, and home's CPU time with ours. */
-import { nr } from '../sys/x64/numbers.ts';
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
 import { captureImage, type AddressSpace } from './capture.ts';
@@ -9,24 +8,22 @@ import { captureLodger } from './lodger.ts';
 /** Takes the signals out of the body that wait for it here; `body.goOn` gives them back. */
 export function bodyImage(body: Body, all: readonly FrozenThread[], space: AddressSpace): ProcessImage {
   const { stub } = body;
-  const frozen = all.filter(({ thread }) => !thread.lodger);
+  const onHomesClock = all.map((entry) => ({ ...entry, since: entry.since + body.homeIsAhead }));
+  const frozen = onHomesClock.filter(({ thread }) => !thread.lodger);
   frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-  const waited = (hostTid: number): number | undefined => body.waitedTime(hostTid);
-  const image = captureImage(stub, frozen, space, waited);
-  image.lodgers = all.flatMap((entry) => {
+  const image = captureImage(stub, frozen, space);
+  image.lodgers = onHomesClock.flatMap((entry) => {
     const { thread } = entry;
     const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
-    return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting }, waited)] : [];
+    return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting })] : [];
   });
   image.limits = body.limits;
   image.heldSignals = body.heldSignals.toString(16);
   image.pid = body.pid;
   image.threads.forEach((thread, i) => {
-    const { tid, restartOf } = frozen[i].thread;
+    const { tid } = frozen[i].thread;
     thread.tid = tid;
     thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
-    // A continued call that is interrupted again is still the one whose restart block the home kernel holds.
-    if (thread.restartOf === nr.restart_syscall) thread.restartOf = restartOf;
   });
   image.cpuTime += body.cpuBase;
   image.signals.forEach((signal) => {

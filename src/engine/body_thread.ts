@@ -1,9 +1,25 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
 import { signalSets } from '../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
+import type { Registers } from '../sys/x64/registers.ts';
 import type { BodyCall } from './body_call.ts';
+import { monotonicAt } from './clocks.ts';
 import type { SignalImage } from './image.ts';
 import type { Loop } from './loop.ts';
+import { timeoutOf } from './timed_waits.ts';
+
+interface Wait {
+  nr: number;
+  args: readonly bigint[];
+  /** When it began (performance.now()). */
+  began: number;
+  /** It was cut short, and goes on when the call is made again; else it is going on in this kernel. */
+  cutShort: boolean;
+}
+
+function isSame(wait: Wait, nr: number, args: readonly bigint[]): boolean {
+  return wait.nr === nr && wait.args.every((arg, i) => arg === args[i]);
+}
 
 export class BodyThread {
   /** The id at home and inside the body's namespace. */
@@ -17,10 +33,8 @@ export class BodyThread {
   call: BodyCall | undefined;
   /** Its last call was answered by a restart code from home. */
   answered = false;
-  /** A wait that was interrupted, and when it began (performance.now()). */
-  wait: { nr: number; began: number } | undefined;
-  /** For a wait in this kernel: how long it had lasted when the thread was stopped, milliseconds. */
-  waitedHere: number | undefined;
+  /** The timed wait that it is in, as far as the engine knows of it. */
+  wait: Wait | undefined;
   /** The call whose restart block the home kernel holds since before the process left. */
   restartOf = 0;
   /** The thread while it is held stopped. */
@@ -35,6 +49,28 @@ export class BodyThread {
     this.tid = tid;
     this.hostTid = hostTid;
     this.lodger = lodger;
+  }
+
+  /** A call begins: if it is the one that was cut short, its wait goes on. @returns when it began */
+  begin(nr: number, args: readonly bigint[], now: number): number {
+    const { wait } = this;
+    this.wait = undefined;
+    return wait?.cutShort && isSame(wait, nr, args) ? wait.began : now;
+  }
+
+  /** Remembers since when a call has waited that has not been finished. */
+  noteWait({ trapped, began }: BodyCall): void {
+    const timeout = timeoutOf(trapped.nr, trapped.args);
+    // What the kernel counts down it has written into the body's memory just now.
+    const since = timeout?.kind === 'counted' ? performance.now() : began;
+    if (timeout) this.wait = { ...trapped, began: since, cutShort: true };
+  }
+
+  /** When the wait began that it is in, going by its registers, on this host's CLOCK_MONOTONIC; undefined: not noted. */
+  waitsSince(registers: Registers): bigint | undefined {
+    const { wait } = this;
+    const same = wait && isSame(wait, registers.syscall, registers.syscallArguments);
+    return same ? monotonicAt(wait.began) : undefined;
   }
 
   get running(): RunningTask {

@@ -15,12 +15,11 @@ import {
   status,
   type Mapping,
 } from '../sys/procfs.ts';
-import type { StoppedTask } from '../sys/ptrace.ts';
-import { peek, poke, type Range } from '../sys/remote_memory.ts';
+import { peek, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { EINTR, Registers } from '../sys/x64/registers.ts';
-import { describe } from '../sys/syscalls.ts';
+import { Registers } from '../sys/x64/registers.ts';
 import type { FrozenTask } from './frozen_task.ts';
+import { carryCall, isCutShort } from './interrupted_calls.ts';
 import {
   madeAs,
   protectionOf,
@@ -33,6 +32,7 @@ import {
 } from './image.ts';
 import { isFault, signalImage, waitingSignals } from './pending_signals.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
+import { timeoutOf } from './timed_waits.ts';
 
 /** The process must stay where it is; the message says why. */
 export class StaysHome extends Error {
@@ -190,13 +190,12 @@ export function cpuTimeOfThread(tid: number): number {
 export function captureThreads(
   stub: Stub,
   frozen: readonly FrozenTask[],
-  waitedTime: WaitedTime,
 ): { threads: ThreadImage[]; actions: string; brk: number } {
   const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
   let actions = '';
   let brk = 0;
-  frozen.forEach(({ task }, index) => {
+  frozen.forEach(({ task, since, restartOf = 0 }, index) => {
     const registers = task.registers();
     const mask = task.signalMask();
     const rseq = task.rseq();
@@ -220,10 +219,13 @@ export function captureThreads(
       stub.memory.buffer.copy(bytes, 64 + 5 * 32, layout.trapAction, layout.trapAction + 32);
       actions = bytes.toString('base64', 96, 96 + 64 * 32);
     }
+    if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
+    const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
+    const carried = carryCall(registers, restartOf);
     threads.push({
       tid: task.tid,
       name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),
-      registers: encodeRegisters(prepareToResume(task, registers, { rseq, waitedTime })),
+      registers: encodeRegisters(registers),
       extendedState,
       mask: mask.toString(16),
       alternateStack: bytes.toString('base64', 0, 24),
@@ -234,7 +236,8 @@ export function captureThreads(
           : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
       rseq,
       cpuTime: cpuTimeOfThread(task.tid),
-      restartOf: registers.number('rax') === -516 ? registers.syscall : 0,
+      restartOf: carried,
+      since: timed && since !== undefined ? String(since) : undefined,
     });
   });
   return { threads, actions, brk };
@@ -254,76 +257,6 @@ export function decodeRegisters(text: string): Registers {
   return new Registers(BigUint64Array.from(text.split(','), (word) => BigInt('0x' + word)));
 }
 
-const FUTEX_WAIT = 0;
-
-/** How long a thread had waited in the call that it was stopped in, milliseconds, where that is known. */
-export type WaitedTime = (tid: number) => number | undefined;
-
-/** Waits whose time-out in milliseconds is a register. */
-const timeoutRegister: Readonly<Record<number, 'rdx' | 'r10'>> = {
-  7: 'rdx' /* poll */,
-  [nr.epoll_wait]: 'r10',
-  [nr.epoll_pwait]: 'r10',
-};
-/** Waits whose relative time-out is a struct timespec that a register points to. */
-const timeoutPointer: Readonly<Record<number, 'rdx' | 'r10'>> = {
-  [nr.rt_sigtimedwait]: 'rdx',
-  [nr.semtimedop]: 'r10',
-  [nr.epoll_pwait2]: 'r10',
-  [nr.futex]: 'r10',
-};
-/** Below the stack pointer and its red zone: nobody's memory until the call has been made again. */
-const belowStack = 512;
-
-/** Makes a timed wait again for the rest of its time. @returns undefined when it has no time-out or what is left is not known */
-function repeatForTheRest(tid: number, registers: Registers, waited: number | undefined): Registers | undefined {
-  if (waited === undefined) return undefined;
-  const direct = timeoutRegister[registers.syscall];
-  if (direct) {
-    const timeout = Number(BigInt.asIntN(32, registers.get(direct)));
-    return timeout < 0 ? undefined : registers.repeatCall().set(direct, Math.max(0, Math.ceil(timeout - waited)));
-  }
-  const pointer = timeoutPointer[registers.syscall];
-  const address = pointer && registers.number(pointer);
-  if (!address) return undefined;
-  const bytes = Buffer.from(peek(tid, address, 16));
-  if (bytes.length < 16) return undefined;
-  const left = Number(bytes.readBigInt64LE(0)) * 1e9 + Number(bytes.readBigInt64LE(8)) - waited * 1e6;
-  bytes.writeBigInt64LE(BigInt(Math.floor(Math.max(0, left) / 1e9)), 0);
-  bytes.writeBigInt64LE(BigInt(Math.floor(Math.max(0, left) % 1e9)), 8);
-  const at = Math.floor((registers.number('rsp') - belowStack) / 16) * 16;
-  try {
-    poke(tid, at, bytes);
-  } catch {
-    return undefined; // no stack there: the whole time-out once more
-  }
-  return registers.repeatCall().set(pointer, at);
-}
-
-/** Undoes an interrupted call and a half-done rseq critical section, so that the registers mean the same elsewhere. */
-function prepareToResume(
-  task: StoppedTask,
-  registers: Registers,
-  { rseq, waitedTime }: { rseq: ThreadImage['rseq']; waitedTime: WaitedTime },
-): Registers {
-  const out = registers.copy();
-  if (rseq) abortCriticalSection(task.tid, out, rseq.pointer);
-  if (out.syscall < 0) return out.set('orig_rax', -1);
-  const result = out.number('rax');
-  const cutShort = result === -516 || (result === EINTR && describe(out.syscall)?.interrupted === 'eintr');
-  // futex(2): FUTEX_WAIT (0) counts from now, FUTEX_WAIT_BITSET to a point in time, which stays what it is.
-  const absolute = out.syscall === nr.futex && (registers.number('rsi') & 127) !== FUTEX_WAIT;
-  const rest = cutShort && !absolute ? repeatForTheRest(task.tid, out, waitedTime(task.tid)) : undefined;
-  if (rest) return rest;
-  // The restart block stays behind in this kernel: an absolute wait is made again; a relative one ends as interrupted,
-  // which every caller of futex(2) must expect.
-  if (result === -516 && out.syscall === nr.futex) return absolute ? out.repeatCall() : out.finishCall(EINTR);
-  if (result === -516) return out.repeatCall(nr.restart_syscall);
-  if (result === -512 || result === -513 || result === -514) return out.repeatCall();
-  if (result === EINTR && describe(out.syscall)?.interrupted === 'eintr') return out.repeatCall();
-  return out.set('orig_rax', -1);
-}
-
 /** struct rseq: rseq_cs at 8; struct rseq_cs: start_ip 8, post_commit_offset 16, abort_ip 24 (linux/rseq.h). */
 function abortCriticalSection(tid: number, registers: Registers, pointer: number): void {
   const area = Buffer.from(peek(tid, pointer, 32));
@@ -338,15 +271,10 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
 }
 
 /** The whole image of a frozen process. @throws StaysHome */
-export function captureImage(
-  stub: Stub,
-  frozen: readonly FrozenTask[],
-  space: AddressSpace,
-  waitedTime: WaitedTime = () => undefined,
-): ProcessImage {
+export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace): ProcessImage {
   const { pid } = stub;
   const held = threadsBlock(frozen) & signalfdMask(pid);
-  const { threads, actions, brk } = captureThreads(stub, frozen, waitedTime);
+  const { threads, actions, brk } = captureThreads(stub, frozen);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
   return {

@@ -13,6 +13,16 @@ export function readClock(clock: keyof typeof clockIds): bigint {
   return arena.u64[at >> 3] * 1_000_000_000n + arena.u64[(at >> 3) + 1];
 }
 
+/** A moment of performance.now() on this host's CLOCK_MONOTONIC, nanoseconds. */
+export function monotonicAt(moment: number): bigint {
+  return readClock('monotonic') - BigInt(Math.round((performance.now() - moment) * 1e6));
+}
+
+/** The moment of performance.now() at a time on this host's CLOCK_MONOTONIC. */
+export function momentOf(time: bigint): number {
+  return performance.now() - Number(readClock('monotonic') - time) / 1e6;
+}
+
 /** Offsets of this process's own time namespace, which count from the initial one (time_namespaces(7)). */
 export function ownTimeOffsets(): { monotonic: bigint; boottime: bigint } {
   const out = { monotonic: 0n, boottime: 0n };

@@ -188,7 +188,7 @@ export class Departure implements Traveller {
       await this.#supply.send(link, more, progress);
     }
     this.#space = space;
-    const image = captureImage(stub, frozen, space, (tid) => frozen.find(({ task }) => task.tid === tid)?.waited);
+    const image = captureImage(stub, frozen, space);
     image.limits = this.#limits;
     this.#image = image;
     return image;
@@ -196,6 +196,7 @@ export class Departure implements Traveller {
 
   /** Nothing has happened: the threads continue as if they had never been stopped. */
   #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
+    const { loop } = this.#context;
     try {
       const main = frozen[0].task;
       if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
@@ -203,8 +204,12 @@ export class Departure implements Traveller {
         const threads = frozen.map(({ task }) => ({ tid: task.tid, task }));
         queueSignals(stub, this.pid, threads, interruptedSignals(this.pid, frozen));
         stub.remove(main);
-        thaw(frozen.map(({ task }) => ({ task })));
-      } else thaw(frozen);
+        thaw(
+          loop,
+          this.pid,
+          frozen.map(({ task, since }) => ({ task, since })),
+        );
+      } else thaw(loop, this.pid, frozen);
     } catch (error) {
       this.#context.log('process.thaw-failed', { pid: this.pid, reason: String(error) });
     }

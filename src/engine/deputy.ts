@@ -4,30 +4,31 @@
  * See docs/internals/slots.md and docs/internals/signals.md.
  */
 import { kernel } from '../sys/kernel.ts';
-import { writeFrom } from '../sys/remote_memory.ts';
 import { reap, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
-import { describe } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { EINTR, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
+import { argumentRegisters, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
 import { slotState } from '../sys/x64/stub_code.ts';
-import { decodeRequest, filled, noArgument, placesOf } from '../wire/call_messages.ts';
+import { decodeRequest, placesOf } from '../wire/call_messages.ts';
 import { frameType, noSlot } from '../wire/frames.ts';
 import { sendAnswer, sendLargeData, sendResult } from './answers.ts';
 import { stopSignals } from './default_actions.ts';
 import { DeputySlots } from './deputy_slots.ts';
-import { DeputyThread, type PendingRequest } from './deputy_thread.ts';
+import { DeputyThread, plainRequest, type PendingRequest } from './deputy_thread.ts';
 import { prepareExecution } from './deputy_execute.ts';
 import { Disowned } from './disowned.ts';
 import { decodeExecution } from './execution.ts';
 import type { SignalImage } from './image.ts';
-import { frameNumber, type Frame, type GuestLink } from './link.ts';
+import { endsWithEintr, giveCode, isCutShort } from './interrupted_calls.ts';
+import { announceLarge, placeBulk, unmapLarge } from './large_requests.ts';
+import type { Frame, GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { drainSignals, signalImage } from './pending_signals.ts';
 import { adviseAway, dieOf } from './deputy_calls.ts';
 import { mirroredAction } from './recorder.ts';
 import { createThread } from './restore.ts';
-import { bounceMemory, copyInPlace, mappedMemory, placeBuffers, setPointers } from './request_buffers.ts';
+import { bounceMemory, mappedMemory, placeBuffers, placedArguments, setPointers } from './request_buffers.ts';
+import { restOf, timeoutError, type Rest } from './request_time.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
 
 const SIGKILL = 9;
@@ -126,7 +127,6 @@ export class Deputy {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
     const thread = this.#threadOf(wire.tid);
     if (thread.request) throw new RangeError(`Cannot serve two requests of thread ${wire.tid} at once`);
-    const args = [...wire.args];
     const { offsets, total } = placesOf(wire.buffers);
     const { large } = thread;
     if (wire.large && large?.id !== frame.id)
@@ -135,35 +135,44 @@ export class Deputy {
     const memory = wire.large && large ? mappedMemory(this.pid, large.address) : bounceMemory(this.stub, thread.slot);
     if (!wire.large) placeBuffers(this.stub, thread.slot, { wire, offsets, total, frame });
     setPointers(wire, offsets, memory);
-    wire.buffers.forEach((buffer, i) => {
-      if (buffer.filled === filled.inPlace)
-        copyInPlace(this.stub, thread.slot, { wire, buffer, offset: offsets[i], way: 'there' });
-      else if (buffer.argument !== noArgument) args[buffer.argument] = BigInt(memory.address + offsets[i]);
-    });
-    const request: PendingRequest = { id: frame.id, wire, offsets, memory, large: wire.large ? large : undefined };
+    const args = placedArguments(this.stub, thread.slot, { wire, offsets, memory });
+    const began = performance.now() - wire.waited;
+    const mapped = wire.large ? large : undefined;
+    const request: PendingRequest = { id: frame.id, wire, args, offsets, memory, large: mapped, began };
     this.served++;
     thread.request = request;
     this.#waiting.push(thread);
+    const rest = wire.waited > 0 ? this.#limit(thread, request) : undefined;
+    if (rest) args[rest.index] = BigInt(rest.value);
     this.#slots.post(thread.slot, wire.nr, args, frame.id);
   }
 
-  /** A large transfer is announced: memory for it is mapped in the deputy for this one call. */
+  /** Has a request wait for the rest of its time only. @returns the argument that says so, if one does */
+  #limit(thread: DeputyThread, request: PendingRequest): Rest['argument'] {
+    const { argument, endAfter } = restOf(this.pid, request);
+    thread.cancelExpiry?.();
+    const expire = (): void => {
+      request.expired = true;
+      this.interrupt(request.id);
+    };
+    thread.cancelExpiry = endAfter === undefined ? undefined : this.#loop.after(endAfter, expire);
+    return argument;
+  }
+
+  /** Registers of a thread whose call a stop has ended with EINTR: the call is made again, for the rest of its time. */
+  #again(thread: DeputyThread, registers: Registers): Registers {
+    registers.repeatCall();
+    const rest = thread.request && this.#limit(thread, thread.request);
+    return rest ? registers.set(argumentRegisters[rest.index], rest.value) : registers;
+  }
+
   onLargeRequest(frame: Frame): void {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
-    const thread = this.#threadOf(wire.tid);
-    const { total } = placesOf(wire.buffers);
-    const address = this.#slots.call(thread.slot, nr.mmap, 0, total, 3, 0x4022, -1, 0);
-    thread.large = { id: frame.id, address: Math.max(0, address), total };
+    announceLarge(this.#slots, this.#threadOf(wire.tid), wire, frame.id);
   }
 
   onBulk(frame: Frame): void {
-    const thread = [...this.#threads.values()].find((t) => t.large?.id === frame.id);
-    const offset = frame.length >= 8 ? frameNumber(frame, 0) : -1;
-    const length = frame.length - 8;
-    if (!thread?.large || offset < 0 || offset + length > thread.large.total)
-      throw new RangeError('Cannot place bulk data that no request announced');
-    if (thread.large.address)
-      writeFrom(this.pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
+    placeBulk(this.pid, this.#threads.values(), frame);
   }
 
   /** Looks for finished calls. @returns whether there was one */
@@ -192,6 +201,8 @@ export class Deputy {
   #forget(thread: DeputyThread): PendingRequest | undefined {
     const { request } = thread;
     thread.request = undefined;
+    thread.cancelExpiry?.();
+    thread.cancelExpiry = undefined;
     this.#waiting = this.#waiting.filter((t) => t !== thread);
     return request;
   }
@@ -207,10 +218,8 @@ export class Deputy {
   #finishLarge(thread: DeputyThread, request: PendingRequest, result: number): void {
     this.#loop.start(
       async () => {
-        const { address, total } = request.large!;
         await sendLargeData(this.link, this.pid, request, result);
-        this.#slots.call(thread.slot, nr.munmap, address, total);
-        thread.large = undefined;
+        unmapLarge(this.#slots, thread);
         this.reply(request.id, result);
       },
       (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
@@ -248,12 +257,13 @@ export class Deputy {
     const registers = stop.registers();
     const { code, base } = this.stub;
     const rip = registers.number('rip');
-    const result = registers.number('rax');
     if (state === slotState.executing && rip === base + code.loopCall + 2 && registers.syscall >= 0) {
-      const unfinished =
-        registers.interrupted || (result === EINTR && describe(registers.syscall)?.interrupted === 'eintr');
-      if (!unfinished) return goOn(); // it has just finished: the loop stores the result
+      if (!isCutShort(registers)) return goOn(); // it has just finished: the loop stores the result
+      const result = request.expired ? timeoutError(this.pid, request) : giveCode(registers).number('rax');
       this.#withdraw(thread, stop, { registers, result, goOn });
+    } else if (request.expired) {
+      this.#limit(thread, request); // not begun, so it has not waited for the last time
+      goOn();
     } else if (state === slotState.requested || rip <= base + code.loopCall)
       // Not begun: the handler runs first, then the call is made; it does not end as interrupted.
       this.#withdraw(thread, stop, { registers, result: ERESTARTNOINTR, goOn });
@@ -322,14 +332,8 @@ export class Deputy {
   /** A signal for the program: its place of action is the body. Only SIGSTOP acts here, since nothing can catch it. */
   #onSignal(thread: DeputyThread, stop: StoppedTask): void {
     const registers = stop.registers();
-    if (
-      registers.number('rax') === EINTR &&
-      registers.syscall >= 0 &&
-      describe(registers.syscall)?.interrupted === 'eintr'
-    ) {
-      // Whether this call ends is decided where the handlers are; until then it goes on.
-      stop.setRegisters(registers.repeatCall());
-    }
+    // Whether such a call ends is decided where the handlers are; until then it goes on.
+    if (endsWithEintr(registers)) stop.setRegisters(this.#again(thread, registers));
     if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
     if (this.disowned.takes(this.stub, stop)) return void stop.resume();
     const image = signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
@@ -405,10 +409,8 @@ export class Deputy {
       using session = this.stub.borrow(stop);
       return work(session);
     } finally {
-      // A wait that the kernel does not take up again by itself goes on; it may then take its full time.
       const registers = stop.registers();
-      if (registers.number('rax') === EINTR && describe(registers.syscall)?.interrupted === 'eintr')
-        stop.setRegisters(registers.repeatCall());
+      if (endsWithEintr(registers)) stop.setRegisters(this.#again(this.#threadOf(tid), registers));
       if (mask !== undefined) stop.setSignalMask(mask);
       stop.resume();
     }
@@ -442,9 +444,8 @@ export class Deputy {
     );
     const returned = (): void =>
       void this.lend(tid, (session) => session.run([[nr.munmap, address, length]]), this.#held);
-    const wire = { tid, nr: number, args, large: false, buffers: [], pointers: [], data: 0 };
     const memory = bounceMemory(this.stub, thread.slot);
-    thread.request = { id: frame.id, wire, offsets: [], memory, large: undefined, returned };
+    thread.request = { ...plainRequest({ id: frame.id, tid, number, args, memory }), returned };
     this.#waiting.push(thread);
     this.#slots.post(thread.slot, number, args, frame.id);
     return wish.execution.limits;

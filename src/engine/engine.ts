@@ -97,7 +97,6 @@ class Engine {
   readonly #moves = new Map<number, number>();
   readonly #rates = new Map<string, { forwarded: number; at: number; perSecond: number }>();
   readonly #events = new EventLog();
-  #nextWorker = 0;
 
   constructor(config: NodeConfig, key: Uint8Array) {
     this.#config = config;
@@ -200,7 +199,8 @@ class Engine {
       this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
       return result;
     }
-    const worker = this.#workers[this.#nextWorker++ % this.#workers.length];
+    // Always the same one for a process: it remembers what it did for it last time (socket_waits.ts).
+    const worker = this.#workers[pid % this.#workers.length];
     this.#owners.set(pid, worker);
     try {
       const result = await worker.ask({ op: 'migrate', pid, to }, progress);

@@ -1,6 +1,5 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
-import fs from 'node:fs';
 import { childrenOfThread, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
 import {
   ESRCH,
@@ -13,10 +12,15 @@ import {
   type TaskStatus,
 } from '../sys/ptrace.ts';
 import { kernel } from '../sys/kernel.ts';
-import { arena, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import { ERESTART_RESTARTBLOCK } from '../sys/x64/registers.ts';
+import { readClock } from './clocks.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
+import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import { DeadlineExceeded, type Loop } from './loop.ts';
+import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
+import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
+import { goOnWaiting, timeoutOf } from './timed_waits.ts';
 import { Vdso } from './vdso.ts';
 
 export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
@@ -91,7 +95,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
   } catch (error) {
-    thaw([...frozen.values()]);
+    thaw(loop, pid, [...frozen.values()]);
     for (const tid of asked) letGo(loop, tid);
     if (!exists(pid)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
     if (error instanceof DeadlineExceeded) throw new CannotFreeze(pid, 'busy', 'a thread of it does not stop');
@@ -114,7 +118,7 @@ async function freezeNew(
   frozen: Map<number, FrozenTask>,
   asked: Set<number>,
 ): Promise<boolean> {
-  const waits = new Map<number, number | undefined>();
+  const sleeps = new Map<number, Sleep | undefined>();
   const left = threadIds(pid).filter((tid) => !frozen.has(tid));
   const lending = left.filter((tid) => waitForVfork(pid, tid));
   for (const tid of lending.length ? lending : left) {
@@ -124,15 +128,15 @@ async function freezeNew(
       continue; // it ends
     }
     asked.add(tid);
-    waits.set(tid, sleepingFor(tid));
+    sleeps.set(tid, observeSleep(tid));
     task.interrupt();
   }
-  for (const [tid, waited] of waits) {
+  for (const [tid, sleep] of sleeps) {
     const stopped = await stopOne(loop, new RunningTask(tid));
     asked.delete(tid);
-    if (stopped) frozen.set(tid, { ...stopped, waited });
+    if (stopped) frozen.set(tid, { ...stopped, ...beginOfSleep(stopped.task, sleep) });
   }
-  return waits.size > 0;
+  return sleeps.size > 0;
 }
 
 /** A thread that could not be seized: one that is just ending cannot be either, and is no reason to give up. */
@@ -172,53 +176,18 @@ function letGo(loop: Loop, tid: number): void {
   });
 }
 
-/** When a task last ran, on the scheduler's clock, milliseconds (se.exec_start in /proc/PID/sched). */
-function lastRan(tid: number | 'thread-self'): number | undefined {
-  try {
-    const text = /^se\.exec_start\s*:\s*([\d.]+)/m.exec(fs.readFileSync(`/proc/${tid}/sched`, 'latin1'))?.[1];
-    return text === undefined ? undefined : Number(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const affinitySize = 128;
-const affinityAt = scratch(2 * affinitySize);
-
-/** Runs `body` on one CPU; the scheduler's clocks of different CPUs drift apart by the time that a hypervisor takes. */
-function onCpu<T>(cpu: number, body: () => T): T {
-  const mask = arena.address + affinityAt;
-  const got = kernel.call(nr.sched_getaffinity, 0, affinitySize, mask);
-  arena.u8.fill(0, affinityAt + affinitySize, affinityAt + 2 * affinitySize);
-  arena.u8[affinityAt + affinitySize + (cpu >> 3)] = 1 << (cpu & 7);
-  kernel.call(nr.sched_setaffinity, 0, affinitySize, mask + affinitySize);
-  try {
-    return body();
-  } finally {
-    if (got > 0) kernel.call(nr.sched_setaffinity, 0, got, mask);
-  }
-}
-
-function statFieldsOf(tid: number): ((index: number) => string) | undefined {
-  try {
-    return statFields(tid);
-  } catch {
-    return undefined; // it has ended
-  }
-}
-
-/** How long a sleeping task has slept, milliseconds. */
-export function sleepingFor(tid: number): number | undefined {
-  const field = statFieldsOf(tid);
-  if (!field) return undefined;
-  const lastCpu = Number(field(39));
-  if (field(3) !== 'S' || lastCpu >= affinitySize * 8) return undefined;
-  const since = lastRan(tid);
-  const now = onCpu(lastCpu, () => {
-    kernel.call(nr.sched_yield); // brings our own entry up to date: the present on the same clock
-    return lastRan('thread-self');
-  });
-  return since === undefined || now === undefined ? undefined : Math.max(0, now - since);
+/**
+ * Of a task that has just been stopped: since when it had waited. If it was not asleep when it was looked at, what it waits
+ * in began only now; and where the kernel counts time-outs down, it has just done so.
+ */
+export function beginOfSleep(task: StoppedTask, sleep: Sleep | undefined): { since: bigint; restartOf: number } {
+  const now = readClock('monotonic');
+  const registers = task.registers(); // and the task has left its CPU: its sleeps are counted
+  // At once, so that the program does not see our stop even if this engine dies.
+  if (endsWithEintr(registers)) task.setRegisters(giveCode(registers));
+  const countedDown = timeoutOf(registers.syscall, registers.syscallArguments)?.kind === 'counted';
+  if (!sleep || !stoppedIn(task.tid, sleep)) return { since: now, restartOf: 0 };
+  return { since: countedDown ? now : beginOfSocketWait(task.tid, sleep), restartOf: sleep.restartOf };
 }
 
 async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
@@ -236,15 +205,33 @@ function leaveVdso(pid: number, frozen: Map<number, FrozenTask>): boolean {
   const inside = [...frozen].filter(([, { task }]) => vdso.holds(task));
   for (const [tid, entry] of inside) {
     const outside = vdso.leave(entry);
-    if (outside) frozen.set(tid, outside);
+    if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside.task, undefined) });
     else frozen.delete(tid);
   }
   return inside.length > 0;
 }
 
-/** Lets stopped threads go on untraced. */
-export function thaw(threads: readonly FrozenTask[]): void {
-  for (const { task, pendingSignal } of threads) task.detach(pendingSignal?.signal ?? 0);
+/** Lets stopped threads go on untraced, as if they had never been stopped. */
+export function thaw(loop: Loop, pid: number, threads: readonly FrozenTask[]): void {
+  for (const frozen of threads) {
+    let begun: (() => void) | undefined;
+    try {
+      resumeWait(frozen);
+      if (frozen.since !== undefined && !frozen.pendingSignal)
+        begun = limitSocketWait(loop, frozen.task, pid, frozen.since);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error; // it was killed meanwhile
+    }
+    frozen.task.detach(frozen.pendingSignal?.signal ?? 0);
+    begun?.();
+  }
+}
+
+/** A wait that will be made again waits for the rest of its time; others the kernel takes up by itself. */
+function resumeWait({ task, since }: FrozenTask): void {
+  const registers = task.registers();
+  if (since !== undefined && registers.interrupted && registers.number('rax') !== ERESTART_RESTARTBLOCK)
+    goOnWaiting(task, since);
 }
 
 /** @throws TaskEnded: a frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */

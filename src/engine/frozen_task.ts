@@ -5,8 +5,10 @@ export interface FrozenTask {
   task: StoppedTask;
   /** A signal that was about to be delivered when the task stopped; it is delivered after the move. */
   pendingSignal?: { signal: number; info: Uint8Array };
-  /** How long the task had slept when it was stopped, milliseconds; undefined when it ran, or the kernel does not say. */
-  waited?: number | undefined;
+  /** When the task began to sleep in the call that it was stopped in, on CLOCK_MONOTONIC; at the latest when it stopped. */
+  since?: bigint | undefined;
+  /** The call that it had gone on with by restart_syscall(2) when it was stopped; 0: it was in a call of its own. */
+  restartOf?: number;
 }
 
 /** From a stop: at a signal-delivery stop the signal is kept. */

@@ -23,7 +23,7 @@ function unless(wanted: boolean, body: BodyHost, thread: BodyThread, call: BodyC
   else body.letThrough(thread, call);
 }
 
-export const heldSignalCalls: Readonly<Record<string, SpecialCall>> = {
+export const heldSignalCalls = {
   rt_sigprocmask: (body, thread, call) => {
     const set = call.args[1] === 0n ? undefined : maskAt(body, call.args[1]);
     if (set === undefined) return body.letThrough(thread, call);
@@ -38,4 +38,4 @@ export const heldSignalCalls: Readonly<Record<string, SpecialCall>> = {
     unless((body.heldSignals & ~(maskAt(body, call.args[0]) ?? -1n)) !== 0n, body, thread, call),
   rt_sigtimedwait: (body, thread, call) =>
     unless((body.heldSignals & (maskAt(body, call.args[0]) ?? 0n)) !== 0n, body, thread, call),
-};
+} satisfies Readonly<Record<string, SpecialCall>>;

@@ -43,6 +43,8 @@ export interface ThreadImage {
   cpuTime: number;
   /** The call whose restart block lies in the home kernel; 0 when there is none. */
   restartOf: number;
+  /** When the timed wait began that was cut short, on the home node's CLOCK_MONOTONIC, nanoseconds (a decimal string). */
+  since: string | undefined;
 }
 
 /** A signal on its way: for one thread, or (tid 0) for the process. */

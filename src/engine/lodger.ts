@@ -1,6 +1,6 @@
 /** A process between vfork and exec on its way home, together with the one whose memory it borrows. */
 import type { StoppedTask } from '../sys/ptrace.ts';
-import { captureThreads, type WaitedTime } from './capture.ts';
+import { captureThreads } from './capture.ts';
 import type { FrozenTask } from './frozen_task.ts';
 import type { LodgerImage } from './image.ts';
 import { queueSignals, signalImage, waitingSignals } from './pending_signals.ts';
@@ -8,13 +8,8 @@ import { actionCalls, registrationCalls, setThreadContext } from './restore.ts';
 import { layout, type Stub } from './stub.ts';
 
 /** @param ids of the lodger and of the thread that waits for it, as they are at home */
-export function captureLodger(
-  stub: Stub,
-  frozen: FrozenTask,
-  ids: { tid: number; waiting: number },
-  waitedTime: WaitedTime,
-): LodgerImage {
-  const { threads, actions } = captureThreads(stub, [frozen], waitedTime);
+export function captureLodger(stub: Stub, frozen: FrozenTask, ids: { tid: number; waiting: number }): LodgerImage {
+  const { threads, actions } = captureThreads(stub, [frozen]);
   const { task, pendingSignal } = frozen;
   const interrupted = pendingSignal ? [signalImage(ids.tid, ids.tid, pendingSignal)] : [];
   const signals = [...interrupted, ...waitingSignals([task], 0n)];

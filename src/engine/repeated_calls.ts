@@ -1,19 +1,16 @@
 /** Calls of a body's thread that are made again after a stop, so that the program does not see that it was stopped. */
-import { signalSets } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
-import { EINTR } from '../sys/x64/registers.ts';
+import type { BodyThread } from './body_thread.ts';
+import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 
-/**
- * A call of the EINTR class answers even our own interrupt with EINTR: unless a handler is to run, it is made again
- * (and rt_sigtimedwait finds a signal that it waits for).
- */
-export function repeatWait(stop: StoppedTask): void {
+/** A call of this kernel that answers our own stop with EINTR: it is made again, unless a handler is to run. */
+export function repeatWait(thread: BodyThread, stop: StoppedTask): void {
   const registers = stop.registers();
-  if (registers.syscall < 0 || registers.number('rax') !== EINTR) return;
-  if (describe(registers.syscall)?.interrupted !== 'eintr') return;
-  const sets = signalSets(stop.tid);
-  if ((sets.pending & sets.caught & ~sets.blocked) === 0n) stop.setRegisters(registers.repeatCall());
+  if (!endsWithEintr(registers)) return;
+  stop.setRegisters(giveCode(registers));
+  thread.answered = true;
+  if (thread.wait) thread.wait.cutShort = true;
 }
 
 /**

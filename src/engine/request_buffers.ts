@@ -1,6 +1,6 @@
 /** The buffers of a request: where a call at home finds its data, and where it leaves it. */
 import { peek, poke, readInto, writeFrom } from '../sys/remote_memory.ts';
-import { goesAlong, padded, type WireRequest } from '../wire/call_messages.ts';
+import { filled, goesAlong, noArgument, padded, type WireRequest } from '../wire/call_messages.ts';
 import type { Frame } from './link.ts';
 import { bouncePerSlot, type Stub } from './stub.ts';
 
@@ -80,4 +80,18 @@ export function copyInPlace(
   const address = Number(wire.args[buffer.argument]);
   if (way === 'there') writeFrom(stub.pid, address, buffer.length, local);
   else readInto(stub.pid, address, buffer.length, local);
+}
+
+/** The arguments of a request: addresses in its memory; what is filled in place goes where it belongs. */
+export function placedArguments(
+  stub: Stub,
+  slot: number,
+  { wire, offsets, memory }: { wire: WireRequest; offsets: readonly number[]; memory: RequestMemory },
+): bigint[] {
+  const args = [...wire.args];
+  wire.buffers.forEach((buffer, i) => {
+    if (buffer.filled === filled.inPlace) copyInPlace(stub, slot, { wire, buffer, offset: offsets[i], way: 'there' });
+    else if (buffer.argument !== noArgument) args[buffer.argument] = BigInt(memory.address + offsets[i]);
+  });
+  return args;
 }

@@ -3,7 +3,6 @@ import { bodyMemory, plannedCall, wireBuffers, type BodyCall } from './body_call
 import { isProcSelf, planForwarded, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
-import { filled } from '../wire/call_messages.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
 import type { BodyHost, SpecialCall } from './body_host.ts';
@@ -12,13 +11,13 @@ import { bitOf } from './pending_signals.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cloneCalls } from './clone_calls.ts';
 import { executeCalls } from './execute_call.ts';
+import { goOn, waitForSignal } from './resumed_waits.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
 import { twoStepCalls } from './two_step_calls.ts';
 
 const SIGTRAP = 5;
-const POLL = 7;
 /** Signals whose action the home kernel acts on by itself (children, job control). */
 const mirroredActions: ReadonlySet<number> = new Set([17, 21, 22]);
 
@@ -31,6 +30,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   exit_group: plainForward,
   ...heldSignalCalls,
   ...twoStepCalls,
+  rt_sigtimedwait: waitForSignal,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
@@ -40,7 +40,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   pselect6: (body, thread, call) => withMask(body, thread, call, { argument: 5, indirect: true }),
   epoll_pwait: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
   epoll_pwait2: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
-  restart_syscall: restart,
+  restart_syscall: goOn,
   prlimit64: limits,
   setrlimit: limits,
   getrusage: (body, thread, call) => {
@@ -182,33 +182,6 @@ function addTime(body: BodyHost, address: number, nanoseconds: number): void {
   bytes.writeBigInt64LE(microseconds / 1_000_000n, 0);
   bytes.writeBigInt64LE(microseconds % 1_000_000n, 8);
   body.write(address, bytes);
-}
-
-/** The call goes on whose rest the home kernel holds; its arguments are still in the registers. */
-function restart(body: BodyHost, thread: BodyThread, call: BodyCall): void {
-  const { wait, restartOf } = thread;
-  if (wait?.nr === POLL) {
-    const args = [...call.args];
-    const timeout = Number(BigInt.asIntN(32, args[2]));
-    const began = wait.began;
-    if (timeout >= 0) args[2] = BigInt(Math.max(0, Math.ceil(began + timeout - performance.now())));
-    const plan = planForwarded(POLL, args, bodyMemory(body.hostPid));
-    if (plan.kind === 'forward') return body.forward(thread, plannedCall(call, plan));
-  }
-  if (restartOf !== POLL) return body.forward(thread, call);
-  // The restart block points to the deputy's own memory: the descriptors lie there, at the same address.
-  const plan: BufferPlan[] = [
-    {
-      argument: 0,
-      address: Number(call.args[0]),
-      length: Number(call.args[1]) * 8,
-      direction: 'inout',
-      filled: 'whole',
-      unit: 1,
-    },
-  ];
-  const wire = wireBuffers(plan).map((buffer) => ({ ...buffer, filled: filled.inPlace }));
-  body.forward(thread, { ...call, plan, wire });
 }
 
 /** Limits that hold where the body is are set in both places; a limit on address space does not count our own pages. */

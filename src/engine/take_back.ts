@@ -9,9 +9,12 @@ import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } 
 import { restoreLodger } from './lodger.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { madeAs, specialNames } from './image.ts';
+import type { Loop } from './loop.ts';
 import { queueSignals } from './pending_signals.ts';
 import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
+import { limitSocketWait } from './socket_waits.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
+import { goOnWaiting } from './timed_waits.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
 export class MappedFiles {
@@ -160,13 +163,13 @@ export interface WaitingCouple {
 
 /**
  * Step 2, when all pages are there: protections, actions, threads; then the process runs natively.
- * @param lodgers tasks that borrow its memory
+ * `lodgers` are tasks that borrow its memory.
  */
 export function resumeAtHome(
+  loop: Loop,
   stub: Stub,
-  tasks: readonly StoppedTask[],
+  { tasks, lodgers = [] }: { tasks: readonly StoppedTask[]; lodgers?: readonly StoppedTask[] },
   image: ProcessImage,
-  lodgers: readonly StoppedTask[] = [],
 ): WaitingCouple[] {
   const main = tasks[0];
   {
@@ -202,6 +205,17 @@ export function resumeAtHome(
     return child && parent ? [{ parent, child }] : [];
   });
   stub.remove(main);
-  for (const task of tasks) if (!couples.some(({ parent }) => parent === task)) task.detach();
+  const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
+  const begun = free.map((task) => goOnAsBefore(loop, stub.pid, task, image));
+  for (const task of free) task.detach();
+  for (const then of begun) then?.();
   return couples;
+}
+
+/** A wait that was cut short goes on for the rest of its time. @returns what to do when the task has been let go */
+function goOnAsBefore(loop: Loop, pid: number, task: StoppedTask, image: ProcessImage): (() => void) | undefined {
+  const thread = image.threads.find(({ tid }) => tid === task.tid);
+  if (!thread?.since || thread.restartOf) return undefined;
+  goOnWaiting(task, BigInt(thread.since));
+  return limitSocketWait(loop, task, pid, BigInt(thread.since));
 }

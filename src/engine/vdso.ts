@@ -57,7 +57,7 @@ export class Vdso {
       const running = at.task.resume();
       nap(runFor);
       running.interrupt();
-      at = { ...frozenTask(running.waitStop()), waited: frozen.waited };
+      at = frozenTask(running.waitStop());
     }
     return at;
   }

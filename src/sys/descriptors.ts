@@ -178,6 +178,28 @@ export function socketError(fd: number): number {
   return result < 0 ? result : -arena.i32[wordAt >> 2];
 }
 
+const timeAt = scratch(32);
+
+/** A receive or send time-out of a socket in nanoseconds (SO_RCVTIMEO, SO_SNDTIMEO); 0: none, undefined: no socket. */
+export function socketTimeout(fd: number, name: number): bigint | undefined {
+  arena.u32[(timeAt + 16) >> 2] = 16;
+  if (call(nr.getsockopt, fd, 1, name, arena.address + timeAt, arena.address + timeAt + 16) < 0) return undefined;
+  return BigInt(arena.read64(timeAt)) * 1_000_000_000n + BigInt(arena.read64(timeAt + 8)) * 1000n;
+}
+
+export function setSocketTimeout(fd: number, name: number, nanoseconds: bigint): void {
+  arena.write64(timeAt, Number(nanoseconds / 1_000_000_000n));
+  arena.write64(timeAt + 8, Number((nanoseconds % 1_000_000_000n) / 1000n));
+  call(nr.setsockopt, fd, 1, name, arena.address + timeAt, 16);
+}
+
+/** The address family of a socket (SO_DOMAIN), or -errno. */
+export function socketDomain(fd: number): number {
+  arena.u32[(timeAt + 16) >> 2] = 4;
+  const result = call(nr.getsockopt, fd, 1, 39, arena.address + timeAt, arena.address + timeAt + 16);
+  return result < 0 ? result : arena.i32[timeAt >> 2];
+}
+
 export function send(fd: number, address: number, length: number): number {
   return call(nr.sendto, fd, address, length, 0x4040 /* MSG_NOSIGNAL | MSG_DONTWAIT */, 0, 0);
 }

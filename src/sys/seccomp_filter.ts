@@ -42,7 +42,7 @@ export function bodyFilter(options: BodyFilterOptions): Uint8Array {
 }
 
 function trapped(table: readonly SyscallDescription[], held: boolean): readonly SyscallDescription[] {
-  return table.map((call) => (held && call.heldSignals ? { ...call, class: 'special' } : call));
+  return table.map((call) => (held && call.heldSignals ? { ...call, class: 'special', localWhen: undefined } : call));
 }
 
 /** The same before assembly, for any table. */

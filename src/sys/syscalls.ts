@@ -179,6 +179,9 @@ const localAdvice: LocalTest = {
 /** CLOCK_REALTIME, MONOTONIC, MONOTONIC_RAW, both COARSE, BOOTTIME, TAI. The CPU-time clocks count what was used everywhere. */
 const worldClocks: LocalTest = { argument: 0, anyOf: [0, 1, 4, 5, 6, 7, 11] };
 
+/** No time-out behind argument 2. (A low half of zero is no address that anybody has; if it were, the wait would only be local.) */
+const withoutTimeout: LocalTest = { argument: 2, anyOf: [0] };
+
 /** PR_SET_VMA: names of anonymous mappings, a debugging aid. PR_GET_NAME: both halves have the name. */
 const localOptions: LocalTest = { argument: 0, anyOf: [0x53564d41, 16] };
 
@@ -493,7 +496,11 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   rt_sigprocmask: ofHeldSignals(local(value, address, address, value)),
   rt_sigpending: ofHeldSignals(local(address, value)),
   rt_sigsuspend: ofHeldSignals(local(address, value)),
-  rt_sigtimedwait: ofHeldSignals(eintr(local(address, address, address, value))),
+  rt_sigtimedwait: {
+    ...ofHeldSignals(eintr(special(address, address, address, value))),
+    localWhen: withoutTimeout,
+    note: 'trapped with a time-out, so that it is known when it began',
+  },
   rt_sigreturn: local(),
   sigaltstack: local(address, address),
   pause: local(),

@@ -36,6 +36,7 @@ const request: Omit<WireRequest, 'data'> = {
   large: false,
   buffers: [buffer(), buffer({ argument: noArgument, direction: direction.out, filled: filled.counted, extra: 56 })],
   pointers: [{ holder: 0, target: 1, offset: 16, stride: 8, count: 2 }],
+  waited: 12.5,
 };
 
 function encoded(what: Omit<WireRequest, 'data'>): DataView {
@@ -56,6 +57,8 @@ test('decodeRequest refuses buffers and pointers that lead out of the request', 
   };
   const [pointer] = request.pointers;
   refused({ buffers: [buffer({ argument: 6 })] });
+  refused({ waited: -1 });
+  refused({ waited: NaN });
   refused({ buffers: [buffer({ length: 2 ** 32 })] });
   refused({ buffers: [buffer(), buffer({ filled: filled.counted, countedBy: 2 })] });
   refused({ buffers: [buffer(), buffer({ filled: filled.counted, extra: 61 })] });

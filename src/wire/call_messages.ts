@@ -2,7 +2,7 @@
  * Forwarded calls on the wire (docs/internals/slots.md). A request describes its buffers itself, so that home needs to know nothing
  * about the call: it puts each buffer into bounce memory, lets the argument point there, and makes the call.
  *
- * request: u32 tid, u32 nr, 6 × u64 arguments, u32 buffers, u32 flags, u32 pointers, u32 0;
+ * request: u32 tid, u32 nr, 6 × u64 arguments, u32 buffers, u32 flags, u32 pointers, u32 0, f64 waited;
  * per buffer u8 argument, u8 direction, u8 filled, u8 0, u32 unit, u64 length, u16 place, u16 counting buffer, u32 extra;
  * per pointer u16 holder, u16 target, u32 offset, u32 stride, u32 count;
  * then the bytes of the incoming buffers, each padded to 8.
@@ -32,7 +32,7 @@ export const noArgument = 255;
 /** `place` of a buffer that may lie anywhere. Others keep their place within a page: direct I/O asks for alignment. */
 export const anyPlace = 0xffff;
 
-export const requestHeader = 72;
+export const requestHeader = 80;
 export const bufferHeader = 24;
 export const pointerHeader = 16;
 /** Most buffers and most pointers of one call: three for each of 1024 messages. A hostile count ends the link. */
@@ -68,6 +68,8 @@ export interface WireRequest {
   large: boolean;
   buffers: WireBuffer[];
   pointers: readonly WirePointer[];
+  /** How long the program's call had waited before it was cut short and made again, milliseconds; else 0. */
+  waited: number;
   /** Offset of the data after the request's start. */
   data: number;
 }
@@ -98,6 +100,7 @@ export function encodeRequest(view: DataView, at: number, request: Omit<WireRequ
   view.setUint32(at + 60, request.large ? largeFlag : 0, true);
   view.setUint32(at + 64, request.pointers.length, true);
   view.setUint32(at + 68, 0, true);
+  view.setFloat64(at + 72, request.waited, true);
   let offset = at + requestHeader;
   for (const buffer of request.buffers) {
     view.setUint8(offset, buffer.argument);
@@ -136,6 +139,8 @@ export function decodeRequest(view: DataView, at: number, length: number): WireR
   const pointers = Array.from({ length: pointerCount }, (_, i) =>
     decodePointer(view, pointersAt + i * pointerHeader, buffers),
   );
+  const waited = view.getFloat64(at + 72, true);
+  if (!(waited >= 0)) throw new RangeError(`Cannot read a request that has waited ${waited} ms`);
   const args: bigint[] = [];
   for (let i = 0; i < 6; i++) args.push(view.getBigUint64(at + 8 + 8 * i, true));
   return {
@@ -145,6 +150,7 @@ export function decodeRequest(view: DataView, at: number, length: number): WireR
     large: (view.getUint32(at + 60, true) & largeFlag) !== 0,
     buffers,
     pointers,
+    waited,
     data,
   };
 }

@@ -33,6 +33,9 @@ type Name = keyof typeof registerIndex;
 
 export const registerCount = 27;
 
+/** Where a system call's arguments are. */
+export const argumentRegisters = ['rdi', 'rsi', 'rdx', 'r10', 'r8', 'r9'] as const satisfies readonly Name[];
+
 /** struct sigcontext order of the 18 general registers (asm/sigcontext.h). */
 const sigcontextOrder: readonly Name[] = [
   'r8',
@@ -93,15 +96,8 @@ export class Registers {
     return nr >= 0 ? nr : -1;
   }
 
-  get syscallArguments(): number[] {
-    return [
-      this.number('rdi'),
-      this.number('rsi'),
-      this.number('rdx'),
-      this.number('r10'),
-      this.number('r8'),
-      this.number('r9'),
-    ];
+  get syscallArguments(): bigint[] {
+    return argumentRegisters.map((name) => this.get(name));
   }
 
   /** The call's result was an in-kernel restart code. */
