@@ -1,24 +1,26 @@
 /**
  * Nobody may be captured inside the vDSO: its clocks hold pointers to a page that exists only in a time namespace, or only
- * outside one (arch/x86/entry/vdso; vvar and vvar_vclock in /proc/PID/maps). A thread that was stopped there is let run for
- * a moment, and then stepped out.
+ * outside one (arch/x86/entry/vdso; vvar and vvar_vclock in /proc/PID/maps). A thread that was stopped there runs to a
+ * breakpoint at its return, or is stepped out.
  *
  * Where it makes a system call itself (clocks that it cannot read) it holds no such pointer any more: it may stay there.
  */
-import { nap, SIGTRAP, TaskEnded, type StoppedTask } from '../sys/ptrace.ts';
-import type { Mapping } from '../sys/procfs.ts';
+import { signalSets, type Mapping } from '../sys/procfs.ts';
+import { SIGTRAP, StopTimeout, TaskEnded, type RunningTask, type StoppedTask } from '../sys/ptrace.ts';
 import { peek } from '../sys/remote_memory.ts';
+import { debugRegisters } from '../sys/x64/debug_registers.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
 
-/** More: fewer threads have to be stepped, which takes longer; but some programs do little else than read the clock. */
-const attempts = 3;
-/** How long a thread may run in each, microseconds. */
+/** Milliseconds for the way to a breakpoint: longer only if none of them is on the way, or where CPUs are scarce. */
 const runFor = 20;
+/** How far up the stack a return address is looked for, words: more than the frame of any function in there. */
+const frameWords = 40;
 /** More than the longest way through the vDSO takes. */
 const maximumSteps = 2000;
 const everySignalButTrap = ~0n & ~(1n << BigInt(SIGTRAP - 1));
 
 export class Vdso {
+  readonly #maps: readonly Mapping[];
   readonly #start: number;
   readonly #end: number;
   /** Addresses of its `syscall` instructions. Their bytes may also be part of another one, where nobody ever stops. */
@@ -26,6 +28,7 @@ export class Vdso {
 
   /** @param maps the mappings of a process */
   constructor(pid: number, maps: readonly Mapping[]) {
+    this.#maps = maps;
     const mapping = maps.find((m) => m.name === '[vdso]');
     this.#start = mapping?.start ?? 0;
     this.#end = mapping?.end ?? 0;
@@ -38,11 +41,12 @@ export class Vdso {
   holds(task: StoppedTask): boolean {
     const registers = task.registers();
     const rip = registers.number('rip');
-    return rip >= this.#start && rip < this.#end && registers.syscall < 0 && !this.#calls.has(rip);
+    return this.#contains(rip) && registers.syscall < 0 && !this.#calls.has(rip);
   }
 
   /** Gets a task out. @returns it where it is then, or undefined when it has ended */
   leave(frozen: FrozenTask): FrozenTask | undefined {
+    if (!this.holds(frozen.task)) return frozen;
     try {
       return this.#stepOut(this.#runOut(frozen));
     } catch (error) {
@@ -51,15 +55,35 @@ export class Vdso {
     }
   }
 
+  #contains(address: number): boolean {
+    return address >= this.#start && address < this.#end;
+  }
+
+  /**
+   * One stop instead of a hundred, which matters where others want the CPU. The program keeps its signal mask: if none of
+   * the breakpoints is on its way it runs on, and must not see any of this.
+   */
   #runOut(frozen: FrozenTask): FrozenTask {
-    let at = frozen;
-    for (let attempt = 0; attempt < attempts && !at.pendingSignal && this.holds(at.task); attempt++) {
-      const running = at.task.resume();
-      nap(runFor);
-      running.interrupt();
-      at = frozenTask(running.waitStop());
+    const { task } = frozen;
+    const returns = this.#possibleReturns(task);
+    if (frozen.pendingSignal || returns.length === 0 || trapIsRefused(task) || !task.setBreakpoints(returns))
+      return frozen;
+    const stop = stopSoon(task.resume());
+    stop.setBreakpoints([]);
+    const arrived = stop.event === 0 && stop.signal === SIGTRAP && returns.includes(stop.registers().number('rip'));
+    return arrived ? { task: stop } : frozenTask(stop);
+  }
+
+  /** What lies on the stack and points to code. The return address is among the first of them. */
+  #possibleReturns(task: StoppedTask): number[] {
+    const stack = Buffer.from(peek(task.tid, task.registers().number('rsp'), 8 * frameWords));
+    const found = new Set<number>();
+    for (let at = 0; at + 8 <= stack.length && found.size < debugRegisters.count; at += 8) {
+      const word = Number(stack.readBigUInt64LE(at));
+      const code = this.#maps.find((m) => word >= m.start && word < m.end && m.permissions[2] === 'x');
+      if (code && !this.#contains(word)) found.add(word);
     }
-    return at;
+    return [...found];
   }
 
   #stepOut(frozen: FrozenTask): FrozenTask {
@@ -71,4 +95,21 @@ export class Vdso {
     task.setSignalMask(mask);
     return { ...frozen, task };
   }
+}
+
+/** The next stop of a task: its own, or ours when it takes too long. */
+function stopSoon(running: RunningTask): StoppedTask {
+  try {
+    return running.waitStop(runFor);
+  } catch (error) {
+    if (!(error instanceof StopTimeout)) throw error;
+    running.interrupt();
+    return running.waitStop();
+  }
+}
+
+/** A breakpoint's signal that is blocked or ignored takes its default action from then on (force_sig_info_to_task). */
+function trapIsRefused(task: StoppedTask): boolean {
+  const { blocked, ignored } = signalSets(task.tid);
+  return ((blocked | ignored) & (1n << BigInt(SIGTRAP - 1))) !== 0n;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { RunningTask, StopTimeout, TaskEnded, traceOption } from './ptrace.ts';
+import { RunningTask, SIGTRAP, StopTimeout, TaskEnded, traceOption, type StoppedTask } from './ptrace.ts';
 
 async function traced(work: (task: RunningTask) => void): Promise<void> {
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
@@ -29,4 +29,22 @@ test('waitStop says how a task ended when it ends instead of stopping', () =>
   traced((task) => {
     process.kill(task.tid, 'SIGKILL');
     assert.throws(() => task.waitStop(), TaskEnded);
+  }));
+
+test('setBreakpoints stops a task before one of the instructions, until it is told otherwise', () =>
+  traced((task) => {
+    let asleep: StoppedTask;
+    do {
+      assert.throws(() => task.waitStop(5), StopTimeout);
+      task.interrupt();
+      asleep = task.waitStop();
+      if (!asleep.registers().interrupted) asleep.resume();
+    } while (!asleep.registers().interrupted);
+    const call = asleep.registers().number('rip') - 2; // the kernel makes it again
+    assert.ok(asleep.setBreakpoints([call + 2, call]));
+    const stop = asleep.resume().waitStop();
+    assert.equal(stop.signal, SIGTRAP);
+    assert.equal(stop.registers().number('rip'), call);
+    assert.ok(stop.setBreakpoints([]));
+    assert.throws(() => stop.resume().waitStop(20), StopTimeout);
   }));

@@ -7,9 +7,11 @@ import { call } from './gate.ts';
 import { arena, scratch } from './memory.ts';
 import { must, SystemCallError } from './errors.ts';
 import { nr } from './x64/numbers.ts';
+import { debugRegisters } from './x64/debug_registers.ts';
 import { Registers, registerCount } from './x64/registers.ts';
 
 const request = {
+  writeUser: 6,
   cont: 7,
   singleStep: 9,
   getRegisters: 12,
@@ -275,6 +277,17 @@ export class StoppedTask {
   step(): StoppedTask {
     mustPtrace('singleStep', this.tid);
     return new RunningTask(this.tid).waitStop();
+  }
+
+  /**
+   * From now on it stops with SIGTRAP before it executes one of these instructions, of which a CPU can watch a few; none:
+   * no longer. @returns whether that is possible here
+   */
+  setBreakpoints(addresses: readonly number[]): boolean {
+    const { offsetOf, control, executionOf } = debugRegisters;
+    if (ptrace('writeUser', this.tid, offsetOf(control), 0) < 0) return false;
+    const set = addresses.every((address, i) => ptrace('writeUser', this.tid, offsetOf(i), address) >= 0);
+    return set && ptrace('writeUser', this.tid, offsetOf(control), executionOf(addresses.length)) >= 0;
   }
 
   /** Leaves a group-stopped task stopped, but lets it see SIGCONT. */
