@@ -86,6 +86,11 @@ export class Host {
     return this.#cgroup.members().find((outside) => pidsOf(outside).at(-1) === pid);
   }
 
+  /** All its processes, as this machine sees them. */
+  processes(): number[] {
+    return this.#cgroup.members();
+  }
+
   /** Missing directories are made. */
   async writeFile(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
     const outside = this.outsidePath(path);
