@@ -129,7 +129,7 @@ const PHASES: Readonly<Record<string, string>> = {
   files: 'sending file pages',
   freeze: 'stopping it',
   pages: 'sending memory',
-  resume: 'starting it there',
+  resume: 'starting it',
 };
 const BAR_LETTERS = 20;
 

@@ -7,21 +7,24 @@ import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType } from '../wire/frames.ts';
 import { StaysHome, type AddressSpace, type IdentifyFile } from './capture.ts';
+import { BodyGauge } from './body_use.ts';
 import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
 import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
-import type { MigrationResult, Peer, Progress, ReturnResult } from './departure_types.ts';
+import type { MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
 import type { FileSupply, WantedFile } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
 import { specialNames, type ProcessImage } from './image.ts';
-import { frameJson, type Frame, type GuestLink } from './link.ts';
+import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { OnwardMove } from './onward_move.ts';
 import { Question } from './question.ts';
 import type { GoingOn, OnwardOrder } from './send_on.ts';
 import { writePages } from './page_stream.ts';
+import { Recalls } from './recalls.ts';
 import { setMemoryLimits } from './restore.ts';
+import { resumeUntouched } from './resume_untouched.ts';
 import type { Stub } from './stub.ts';
 import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
 import { holdUntilGone } from './vfork_at_home.ts';
@@ -39,19 +42,6 @@ export interface HomeContext {
   executed: (pid: number, parent: number) => void;
   /** The process is no longer away (home again, or ended). */
   finished: (absence: Absence, how: string) => void;
-}
-
-/** What `mosps` shows of a process that is away or on its way. */
-export interface Traveller {
-  readonly pid: number;
-  readonly uid: number;
-  readonly command: string;
-  readonly peer: Peer;
-  readonly since: number;
-  readonly state: string;
-  readonly served: number;
-  readonly threads: number;
-  readonly reason: string;
 }
 
 export interface AbsenceOptions {
@@ -79,6 +69,8 @@ interface Homecoming {
   reason: string;
   frozenFor: number;
   signalsReceived: number;
+  /** What its pages are going to be. */
+  bytesToCome: number;
   calls: [string, { count: number; milliseconds: number }][];
 }
 
@@ -97,7 +89,8 @@ export class Absence implements Traveller {
   readonly #question: Question;
   /** The last hosting node was lost while the body was under way to the next. */
   #lostOnTheWay: Error | undefined;
-  #returned: { resolve: (r: ReturnResult) => void; reject: (e: Error) => void }[] = [];
+  readonly #recalls: Recalls;
+  readonly #gauge: BodyGauge;
   #homecoming: (Homecoming & { start: number; bytes: number }) | undefined;
   #tasks: StoppedTask[] = [];
   /** Calls the body made, for `mosix calls`; filled when it comes home. */
@@ -119,6 +112,8 @@ export class Absence implements Traveller {
     this.#limits = options.limits;
     this.#supply = options.supply;
     this.#question = new Question(context.loop);
+    this.#recalls = new Recalls(context.loop);
+    this.#gauge = new BodyGauge(context.loop, options.left?.image.cpuTime ?? 0);
     const events = {
       ended: (status: TaskStatus) => this.#onEnded(status),
       executed: (stop: StoppedTask) => this.#onExecuted(stop),
@@ -141,6 +136,26 @@ export class Absence implements Traveller {
 
   get threads(): number {
     return this.#deputy.threadIds.length;
+  }
+
+  /** As of the last look. */
+  get memoryBytes(): number {
+    return this.#gauge.memoryBytes;
+  }
+
+  /** CPU time that it used while it was away, nanoseconds. */
+  get cpuTimeAway(): number {
+    return this.#gauge.cpuTimeAway;
+  }
+
+  /** Asks the hosting node what the body uses. Never rejects. */
+  async look(): Promise<void> {
+    if (this.#state === 'away') await this.#gauge.look(this.#link);
+  }
+
+  /** Settles when the hosting node says that the body runs. @throws LinkClosed */
+  arrived(): Promise<void> {
+    return this.#gauge.begins(this.peer.name);
   }
 
   /** The deputy is parked: frames may come. */
@@ -203,14 +218,15 @@ export class Absence implements Traveller {
       }
       case frameType.mapFile:
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
+      case frameType.use:
+        return this.#gauge.onTold(frame);
       case frameType.surveyed:
       case frameType.goingOn:
         return this.#question.onAnswer(frame);
       case frameType.homecoming:
         return this.#onHomecoming(frameJson(frame));
       case frameType.pages:
-        if (this.#homecoming) this.#homecoming.bytes += writePages(this.pid, frame);
-        return;
+        return this.#onPages(frame);
       case frameType.pagesEnd:
         return this.#onHome();
       case frameType.ended:
@@ -228,7 +244,7 @@ export class Absence implements Traveller {
     this.#context.log('process.executes', { pid: this.pid, from: this.peer.name });
     this.#link.sendFrame(frameType.executed, 0);
     const result = { pid: this.pid, from: this.peer.name, freezeMs: 0, totalMs: 0, bytes: 0 };
-    for (const waiter of this.#returned.splice(0)) waiter.resolve(result);
+    this.#recalls.resolve(result);
     this.#close('executed');
   }
 
@@ -317,12 +333,16 @@ export class Absence implements Traveller {
       // The body never reached us: nothing that it did can be seen by anybody, and our memory is as it was.
       this.#context.log('process.resumed', { pid: this.pid, reason: error.message });
       this.reason = `node ${this.peer.name} was lost before its first call; it goes on from here`;
-      resumeUntouched(this.#context.loop, deputy, left.image);
-      setMemoryLimits(this.pid, limits);
+      this.#gauge.end(
+        undefined,
+        new LinkClosed(this.peer.name, 'it was lost as the program arrived, which goes on here'),
+      );
+      resumeUntouched(this.#context.loop, deputy, left, limits);
       return this.#close('home');
     }
     this.#context.log('process.lost', { pid: this.pid, node: this.peer.name, reason: error.message });
     this.reason = `node ${this.peer.name} was lost: ${error.message}`;
+    this.#gauge.end(undefined, new LinkClosed(this.peer.name, 'it was lost, and the program with it'));
     this.#killDeputy(9);
   }
 
@@ -356,13 +376,14 @@ export class Absence implements Traveller {
       await move.ready();
       if (!this.#moving()) throw new CannotFreeze(pid, 'busy', `it is ${this.#state}`);
       this.#commit(move, left);
+      await this.arrived();
       const now = performance.now();
       const times = { freezeMs: now - frozenAt, totalMs: now - start };
       const result = { pid, to: peer.name, ...times, bytes: 0, threads: this.threads };
       this.#context.log('process.went-on', { ...result });
       return result;
     } catch (error) {
-      move?.abandon(String(error));
+      if (move && this.#link !== move.link) move.abandon(String(error));
       this.#stayThere();
       throw error;
     }
@@ -391,14 +412,7 @@ export class Absence implements Traveller {
     this.#listen(move.link);
     if (last.closed) return;
     last.sendFrame(frameType.wentOn, 0);
-    this.#context.loop.start(
-      () =>
-        last
-          .drained()
-          .catch(() => {})
-          .then(() => last.close()),
-      () => {},
-    );
+    last.closeWhenSent();
   }
 
   /** The body goes on where it is, if it still is there. */
@@ -414,14 +428,12 @@ export class Absence implements Traveller {
   // ---- coming home ----
 
   /** Asks the hosting node to send the process home. */
-  recall(): Promise<ReturnResult> {
-    const promise = this.#context.loop.promise<ReturnResult>(
-      (resolve, reject) => void this.#returned.push({ resolve, reject }),
-    );
+  recall(progress: Progress): Promise<ReturnResult> {
+    const promise = this.#recalls.wait(progress);
+    progress('freeze', 0, 0);
     if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
     else if (this.#state !== 'returning')
-      for (const waiter of this.#returned.splice(0))
-        waiter.reject(new Error(`Cannot bring process ${this.pid} home: it is ${this.#state}`));
+      this.#recalls.reject(new CannotFreeze(this.pid, 'busy', `it is ${this.#state}`));
     return promise;
   }
 
@@ -432,6 +444,7 @@ export class Absence implements Traveller {
     this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
     this.calls = message.calls;
     this.reason = message.reason;
+    this.#recalls.progress('pages', 0, message.bytesToCome);
     const tasks = deputy.takeApart();
     if (tasks.length === 0) return;
     this.#tasks = tasks;
@@ -439,14 +452,16 @@ export class Absence implements Traveller {
     adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#supply.files, identify });
   }
 
-  /** Whether the process has ended: any look at its threads may have shown that. */
-  #ended(): boolean {
-    return this.#state === 'gone';
+  #onPages(frame: Frame): void {
+    const home = this.#homecoming;
+    if (!home) return;
+    home.bytes += writePages(this.pid, frame);
+    this.#recalls.progress('pages', home.bytes, home.bytesToCome);
   }
 
   #onHome(): void {
     const home = this.#homecoming!;
-    if (this.#ended()) return;
+    if (this.#state === 'gone') return; // any look at its threads may have shown that it ended
     const { stub, lodgers } = this.#deputy;
     const { loop } = this.#context;
     const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
@@ -461,38 +476,21 @@ export class Absence implements Traveller {
     const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
     this.#context.log('process.home', { ...result, reason: home.reason });
     this.#link.sendFrame(frameType.ready, 0);
-    for (const waiter of this.#returned.splice(0)) waiter.resolve(result);
+    this.#recalls.resolve(result);
     this.#close('home');
   }
 
   #close(how: string): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
-    for (const waiter of this.#returned.splice(0))
-      waiter.reject(new Error(`Process ${this.pid} ended before it came home`));
+    this.#gauge.end(how === 'home' ? this.#homecoming?.image.cpuTime : undefined, new LinkClosed(this.peer.name, how));
+    this.#recalls.reject(new CannotFreeze(this.pid, 'no-such-process', 'it ended before it came home'));
     if (how !== 'home') {
       for (const tid of this.#deputy.lodgers) kernel.call(nr.kill, tid, SIGKILL);
       this.#deputy.dispose();
     }
     this.#supply.files.free();
-    const link = this.#link;
-    // What is still queued (the last frame) may go out first.
-    this.#context.loop.start(
-      () =>
-        link
-          .drained()
-          .catch(() => {})
-          .then(() => link.close()),
-      () => {},
-    );
+    this.#link.closeWhenSent();
     this.#context.finished(this, how);
   }
-}
-
-/** The deputy's memory is as it was: put the threads back to where they were stopped. */
-function resumeUntouched(loop: Loop, deputy: Deputy, image: ProcessImage): void {
-  const tasks = deputy.takeApart();
-  if (tasks.length === 0) return;
-  image.signals.push(...deputy.signalsAfter(0));
-  resumeAtHome(loop, deputy.stub, { tasks }, image);
 }

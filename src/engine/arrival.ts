@@ -11,6 +11,7 @@ import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { contentRanges, decodeRegisters, readAddressSpace, vdsoOf, type AddressSpace } from './capture.ts';
+import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
 import { GuestFiles } from './guest_files.ts';
@@ -177,6 +178,8 @@ export class Guest {
         return body.halt();
       case frameType.continued:
         return body.continue();
+      case frameType.measure:
+        return tellUse(this.#link, body);
       case frameType.recall:
         return this.#goHome('recalled');
       case frameType.survey:
@@ -355,6 +358,7 @@ export class Guest {
     this.#since = Date.now();
     for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
     this.#body!.start(this.#stopped);
+    tellUse(this.#link, this.#body!);
     this.#stopped = new Map();
     this.#context.log('guest.runs', {
       pid: this.#preparation!.pid,
@@ -386,14 +390,16 @@ export class Guest {
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     const image = bodyImage(body, all, this.#space());
+    const ranges = contentRanges(stub.pid, image.mappings);
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,
       frozenFor: performance.now() - start,
       signalsReceived: body.signalsReceived,
+      bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),
       calls: body.calls.entries(),
     });
-    await sendPages(this.#link, stub.pid, contentRanges(stub.pid, image.mappings));
+    await sendPages(this.#link, stub.pid, ranges);
   }
 
   // ---- going on to another node ----

@@ -5,7 +5,7 @@
 import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
-import { Absence, type HomeContext, type Traveller } from './absence.ts';
+import { Absence, type HomeContext } from './absence.ts';
 import {
   captureImage,
   contentRanges,
@@ -18,7 +18,7 @@ import {
   type AddressSpace,
   type IdentifyFile,
 } from './capture.ts';
-import type { MigrationResult, MigrationStep, Peer, Progress } from './departure_types.ts';
+import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from './departure_types.ts';
 import { FileSupply } from './file_supply.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from './freeze.ts';
 import type { FrozenTask } from './frozen_task.ts';
@@ -27,6 +27,7 @@ import type { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
 import { drainSignals, newSignals, queueSignals } from './pending_signals.ts';
 import { connectHost, prepareHost } from './preparation.ts';
+import { memoryOf } from './memory_use.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
@@ -51,6 +52,7 @@ export class Departure implements Traveller {
   readonly state = 'leaving';
   readonly served = 0;
   readonly threads = 0;
+  readonly cpuTimeAway = 0;
   readonly reason = '';
   readonly since = Date.now();
   readonly uid: number;
@@ -64,6 +66,10 @@ export class Departure implements Traveller {
     this.#supply = new FileSupply({ loop: context.loop, node: context.node, pid, identify: this.#identify });
     this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
     this.command = commandName(pid);
+  }
+
+  get memoryBytes(): number {
+    return memoryOf(this.pid);
   }
 
   // ---- leaving ----
@@ -161,7 +167,8 @@ export class Departure implements Traveller {
     }
     link.sendFrame(frameType.go, 0);
     const freezeMs = performance.now() - frozenAt;
-    this.#park(link, stub, frozen);
+    const absence = this.#park(link, stub, frozen);
+    await absence.arrived();
     options.progress('resume', sent, sent);
     const result = {
       pid: this.pid,
@@ -215,7 +222,7 @@ export class Departure implements Traveller {
     }
   }
 
-  #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): void {
+  #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): Absence {
     const image = this.#image!;
     const held = BigInt('0x' + image.heldSignals);
     const absence = new Absence({
@@ -259,6 +266,7 @@ export class Departure implements Traveller {
     absence.begin();
     this.#absence = absence;
     for (const signal of since) deputy.passOn(signal);
+    return absence;
   }
 }
 

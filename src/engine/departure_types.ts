@@ -36,3 +36,19 @@ export interface ReturnResult {
   totalMs: number;
   bytes: number;
 }
+
+/** What `mosps` shows of a process that is away or on its way. */
+export interface Traveller {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+  readonly peer: Peer;
+  readonly since: number;
+  readonly state: string;
+  readonly served: number;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  /** Nanoseconds. */
+  readonly cpuTimeAway: number;
+  readonly reason: string;
+}

@@ -11,12 +11,12 @@ import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
 import { kernel, selfTest } from '../sys/kernel.ts';
-import { status } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { removeLeftCgroups } from './cgroup.ts';
 import type { Peer } from './departure_types.ts';
 import { EventLog } from './event_log.ts';
+import { memoryOf } from './memory_use.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
 /** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */
@@ -169,7 +169,7 @@ class Engine {
       case 'migrate':
         return this.#migrate(pidOf(request), peerOf(request), progress);
       case 'home':
-        return this.#ownerOf(pidOf(request)).ask({ op: 'home', pid: pidOf(request) });
+        return this.#ownerOf(pidOf(request)).ask({ op: 'home', pid: pidOf(request) }, progress);
       case 'release':
         return this.#ownerOf(pidOf(request)).ask({ op: 'release', pid: pidOf(request) });
       case 'ping':
@@ -228,7 +228,6 @@ class Engine {
         ...e,
         home: node,
         moves: this.#moves.get(e.pid) ?? 1,
-        memoryBytes: memoryOf(e.pid),
         forwardedPerSecond: this.#rate(`away ${e.pid}`, e.forwarded),
       }));
     const guests = parts
@@ -280,14 +279,6 @@ class Engine {
       })),
       reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
     };
-  }
-}
-
-function memoryOf(pid: number): number {
-  try {
-    return Number(status(pid).get('VmRSS')?.split(' ')[0] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }
 

@@ -124,6 +124,12 @@ export class GuestLink implements Channel {
     await this.#connection.drained();
   }
 
+  /** Closes it when all that was sent has gone out. */
+  closeWhenSent(): void {
+    const close = (): void => this.close();
+    this.#connection.loop.start(() => this.drained().then(close, close), close);
+  }
+
   // ---- for the connection ----
 
   get listening(): boolean {

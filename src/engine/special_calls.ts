@@ -12,6 +12,7 @@ import type { BodyThread } from './body_thread.ts';
 import { cloneCalls } from './clone_calls.ts';
 import { executeCalls } from './execute_call.ts';
 import { goOn, waitForSignal } from './resumed_waits.ts';
+import { tellUse } from './body_use.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
@@ -27,7 +28,10 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     body.letThrough(thread, call);
     body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0] & 0xffn) });
   },
-  exit_group: plainForward,
+  exit_group: (body, thread, call) => {
+    tellUse(body.link, body); // home ends first, and then nobody listens any more
+    plainForward(body, thread, call);
+  },
   ...heldSignalCalls,
   ...twoStepCalls,
   rt_sigtimedwait: waitForSignal,

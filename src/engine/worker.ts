@@ -9,10 +9,9 @@ import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Guest, type HostContext } from './arrival.ts';
 import { StaysHome } from './capture.ts';
-import type { Absence } from './absence.ts';
-import { type HomeContext, type Traveller } from './absence.ts';
+import type { Absence, HomeContext } from './absence.ts';
 import { Departure } from './departure.ts';
-import type { Peer, Progress } from './departure_types.ts';
+import type { Peer, Progress, Traveller } from './departure_types.ts';
 import { Doorbells } from './doorbells.ts';
 import { FileCache } from './file_cache.ts';
 import { CannotFreeze } from './freeze.ts';
@@ -126,7 +125,7 @@ class EngineWorker {
       case 'migrate':
         return this.#migrate(request.id, request.pid, request.to);
       case 'home':
-        return this.#absence(request.pid).recall();
+        return this.#absence(request.pid).recall(this.#progress(request.id));
       case 'onward':
         return this.#absence(request.pid).moveOn(request.to, this.#progress(request.id));
       case 'attach':
@@ -136,6 +135,7 @@ class EngineWorker {
       case 'ping':
         return this.#ping(request.to);
       case 'list':
+        await Promise.all([...this.#away.values()].map((absence) => absence.look()));
         return {
           away: [...this.#away.values(), ...this.#leaving.values()].map(describe),
           guests: [...this.#guests].flatMap((g) => g.status() ?? []),
@@ -185,7 +185,7 @@ class EngineWorker {
   /** Everything goes where it belongs: own processes come home, guests are sent home. */
   async #leave(): Promise<unknown> {
     for (const guest of this.#guests) guest.leave('its host stops');
-    await Promise.allSettled([...this.#away.values()].map((a) => a.recall()));
+    await Promise.allSettled([...this.#away.values()].map((a) => a.recall(() => {})));
     for (let waited = 0; this.#guests.size && waited < 30_000; waited += 20) await this.#loop.sleep(20);
     return {};
   }
@@ -250,6 +250,7 @@ function describe(t: Traveller): unknown {
     where: t.peer.name,
     threads: t.threads,
     forwarded: t.served,
+    memoryBytes: t.memoryBytes,
     state: t.state,
     since: t.since,
     reason: t.reason,

@@ -6,7 +6,7 @@ export const frameHeader = 24;
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */
@@ -45,8 +45,8 @@ export const frameType = {
   continued: 19,
   /** hosting → home: begin a call with a large transfer. */
   largeRequest: 20,
-  /** hosting → home: numbers for `mosps`. */
-  statistics: 21,
+  /** hosting → home: what the body uses; asked for by `measure`, and told when it begins and before it ends. */
+  use: 21,
   /** hosting → home: a mapped file's pages are wanted; answered by `filePages` and `mapped`. */
   mapFile: 22,
   mapped: 23,
@@ -88,6 +88,8 @@ export const frameType = {
   /** hosting → next hosting node: the body for this ticket comes over this connection. */
   attach: 43,
   attached: 44,
+  /** home → hosting: what does the body use? Answered by `use`. */
+  measure: 45,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

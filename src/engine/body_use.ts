@@ -1,0 +1,81 @@
+/**
+ * What a body uses on its hosting node: memory and CPU time, for `mosps` and `mostimeof`. Home asks when somebody looks;
+ * unasked the hosting node tells it when the body begins, so that home knows that it runs, and before it ends.
+ */
+import { frameType } from '../wire/frames.ts';
+import { cpuTimeOfProcess } from './capture.ts';
+import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
+import { memoryOf } from './memory_use.ts';
+
+export interface BodyUse {
+  memoryBytes: number;
+  /** Nanoseconds, since the program began. */
+  cpuTime: number;
+}
+
+/** The hosting node's side. */
+export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: number }): void {
+  const cpuTime = body.cpuBase + cpuTimeOfProcess(body.hostPid);
+  link.sendJson(frameType.use, { memoryBytes: memoryOf(body.hostPid), cpuTime } satisfies BodyUse);
+}
+
+/** Milliseconds that a look may take; after that the figures are those of the last one. */
+const lookDeadline = 150;
+/** How long a hosting node may take from `go` until its body runs. */
+const beginDeadline = 30_000;
+
+/** Home's side. */
+export class BodyGauge {
+  readonly #loop: Loop;
+  /** CPU time before it left. */
+  readonly #before: number;
+  #use: BodyUse = { memoryBytes: 0, cpuTime: 0 };
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor(loop: Loop, cpuTimeBefore: number) {
+    this.#loop = loop;
+    this.#before = cpuTimeBefore;
+  }
+
+  get memoryBytes(): number {
+    return this.#use.memoryBytes;
+  }
+
+  /** CPU time used away, nanoseconds. */
+  get cpuTimeAway(): number {
+    return Math.max(0, this.#use.cpuTime - this.#before);
+  }
+
+  onTold(frame: Frame): void {
+    this.#use = frameJson(frame);
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The body is home, or cannot be heard any more. */
+  end(cpuTime: number | undefined, error: Error): void {
+    if (cpuTime !== undefined) this.#use.cpuTime = cpuTime;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** Brings the figures up to date. Never rejects. */
+  async look(link: GuestLink): Promise<void> {
+    link.sendFrame(frameType.measure, 0);
+    await this.#next(lookDeadline).catch(() => {});
+  }
+
+  /** Settles when the body runs. @throws LinkClosed, DeadlineExceeded */
+  async begins(node: string): Promise<void> {
+    try {
+      await this.#next(beginDeadline);
+    } catch (error) {
+      throw error instanceof LinkClosed ? error : new LinkClosed(node, String(error));
+    }
+  }
+
+  #next(milliseconds: number): Promise<void> {
+    return this.#loop.within<void>(milliseconds, 'hear of the body', (resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+    });
+  }
+}
