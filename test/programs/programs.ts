@@ -240,6 +240,16 @@ const files: readonly Program[] = [
   program('messages'),
   program('vectors'),
   program('splices'),
+  program('watch-files'),
+  program('watch-opens', { needs: ['root'] }),
+  program('attributes'),
+  program('epoll-forms'),
+];
+
+const neighbours: readonly Program[] = [
+  program('semaphores'),
+  program('message-queues'),
+  program('scheduling', { needs: ['root'] }),
 ];
 
 const identity: readonly Program[] = [
@@ -300,6 +310,7 @@ export const programs: readonly Program[] = [
   ...signals,
   ...threads,
   ...files,
+  ...neighbours,
   ...identity,
   ...families,
   ...endings,
