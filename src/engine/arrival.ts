@@ -20,7 +20,7 @@ import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { mappedFiles, rangeKeys } from './file_supply.ts';
 import { bodyImage } from './body_image.ts';
-import { ownRanges, sendOn, type OnwardOrder, type OnwardSource, type Paused } from './send_on.ts';
+import { NotNow, ownRanges, sendOn, type OnwardOrder, type OnwardSource, type Paused } from './send_on.ts';
 import { sendPages, writePages } from './page_stream.ts';
 import { queueSignals } from './pending_signals.ts';
 import {
@@ -434,7 +434,8 @@ export class Guest {
     this.#context.loop.start(
       () => sendOn(this.#context, order, source),
       (error) => {
-        this.#link.sendJson(frameType.goingOn, { failed: error instanceof Error ? error.message : String(error) });
+        const failed = error instanceof Error ? error.message : String(error);
+        this.#link.sendJson(frameType.goingOn, { failed, passing: error instanceof NotNow });
         if (this.#state === 'moving') this.#stay();
       },
     );

@@ -6,11 +6,17 @@
 import { frameType } from '../wire/frames.ts';
 import { StaysHome } from './capture.ts';
 import type { Peer, Progress } from './departure_types.ts';
+import { CannotFreeze } from './freeze.ts';
 import type { FileSupply, WantedFile } from './file_supply.ts';
 import type { GuestLink } from './link.ts';
 import { connectHost, prepareHost, type Dialer } from './preparation.ts';
 
 const answerDeadline = 60_000;
+
+/** The present node did not send it on. */
+export function refusal(pid: number, reason: string, passing = false): Error {
+  return passing ? new CannotFreeze(pid, 'busy', reason) : new StaysHome(pid, reason);
+}
 
 export class OnwardMove {
   readonly peer: Peer;

@@ -26,6 +26,8 @@ export interface OnwardOrder {
 /** What home hears when the body is frozen, or why it is not. */
 export interface GoingOn {
   failed?: string;
+  /** What stood in its way passes: it may be tried again. */
+  passing?: boolean;
   signalsReceived: number;
   frozenFor: number;
   calls: [string, { count: number; milliseconds: number }][];
@@ -48,6 +50,22 @@ export interface OnwardSource {
   paused(paused: Paused): void;
 }
 
+/** What stands in the way of the move passes. */
+export class NotNow extends Error {}
+
+const sharing = 'between vfork and exec two share its memory';
+/** How long a vfork is waited for, and how often one looks, milliseconds: between two of them there may be only a few. */
+const vforkPatience = 3000;
+const vforkLook = 1;
+
+async function untilAlone(body: Body): Promise<void> {
+  const giveUp = performance.now() + vforkPatience;
+  while (body.threads.some(({ lodger }) => lodger)) {
+    if (performance.now() > giveUp) throw new NotNow(sharing);
+    await body.loop.sleep(vforkLook);
+  }
+}
+
 /** Freezes and sends the body. @throws whatever came in between before home heard that it is on its way */
 export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source: OnwardSource): Promise<void> {
   const { body, home } = source;
@@ -56,16 +74,17 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     const attached = link.expect([frameType.attached], attachDeadline);
     link.sendJson(frameType.attach, { ticket });
     await attached;
-    if (!source.pause()) throw new Error('it comes home');
+    await untilAlone(body);
+    if (!source.pause()) throw new NotNow('it comes home');
     const start = performance.now();
     const frozen = await body.freeze(freezeDeadline);
     if (frozen.length === 0) return; // it ended; that is reported by itself
     const signals = body.takeSignals();
     source.paused({ frozen, signals });
-    if (frozen.some(({ thread }) => thread.lodger)) throw new Error('between vfork and exec two share its memory');
+    if (frozen.some(({ thread }) => thread.lodger)) throw new NotNow(sharing);
     const space = source.space();
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
-      throw new Error('it has mapped another file meanwhile');
+      throw new NotNow('it has mapped another file meanwhile');
     const image = bodyImage(body, frozen, space);
     image.signals.push(...signals);
     const message: GoingOn = {
