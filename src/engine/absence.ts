@@ -16,6 +16,7 @@ import type { MigrationResult, Peer, Progress, ReturnResult, Traveller } from '.
 import type { FileSupply, WantedFile } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
 import { specialNames, type ProcessImage } from './image.ts';
+import { holdAt } from './hold.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { OnwardMove, refusal } from './onward_move.ts';
@@ -368,12 +369,16 @@ export class Absence implements Traveller {
       const { files } = await this.#ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
       const from = { pid, uid, command, stubBase: this.#deputy.stub.base, supply: this.#supply, files, progress };
       move = await OnwardMove.prepare(this.#context, peer, from);
+      await holdAt('onward-prepared', pid, this.#context);
       progress('freeze', 0, 0);
       const order: OnwardOrder = { to: peer, ticket: move.ticket };
       const left = await this.#ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
       if (left.failed) throw refusal(pid, `node ${this.peer.name} did not send it on: ${left.failed}`, left.passing);
       const frozenAt = performance.now() - left.frozenFor;
+      await holdAt('onward-going', pid, this.#context);
       await move.ready();
+      await holdAt('onward-ready', pid, this.#context);
+      if (move.link.closed) throw move.link.closed;
       if (!this.#moving()) throw new CannotFreeze(pid, 'busy', `it is ${this.#state}`);
       this.#commit(move, left);
       await this.arrived();

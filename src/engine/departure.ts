@@ -22,6 +22,7 @@ import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '
 import { FileSupply } from './file_supply.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from './freeze.ts';
 import type { FrozenTask } from './frozen_task.ts';
+import { holdAt } from './hold.ts';
 import type { ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
@@ -34,7 +35,6 @@ import { layout, Stub, type InjectedCall } from './stub.ts';
 
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
-const holdMilliseconds = 3000;
 const answerDeadline = 30_000;
 
 export class Departure implements Traveller {
@@ -96,15 +96,9 @@ export class Departure implements Traveller {
     }
   }
 
-  /**
-   * A step of the migration has been done. With `MOSIX_HOLD_AT=step` in the engine's environment the migration waits
-   * here for a while (and says so in the log): that is how a test breaks it at each step.
-   */
+  /** A step of the migration has been done. */
   async #step(name: MigrationStep): Promise<void> {
-    if (process.env['MOSIX_HOLD_AT'] !== name) return;
-    this.#context.log('process.held', { pid: this.pid, step: name });
-    await this.#context.loop.sleep(holdMilliseconds);
-    if (this.#link?.closed) throw this.#link.closed;
+    if ((await holdAt(name, this.pid, this.#context)) && this.#link?.closed) throw this.#link.closed;
   }
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {

@@ -12,6 +12,10 @@ export const migrationSteps = [
 ] as const;
 export type MigrationStep = (typeof migrationSteps)[number];
 
+/** The steps of a move from one hosting node to the next, before home decides. */
+export const onwardSteps = ['onward-prepared', 'onward-going', 'onward-ready'] as const;
+export type OnwardStep = (typeof onwardSteps)[number];
+
 export interface Peer {
   name: string;
   address: string;

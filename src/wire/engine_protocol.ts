@@ -63,7 +63,7 @@ export interface PingResult {
   version: string | number;
 }
 
-export type ProcessState = 'away' | 'leaving' | 'returning' | 'stopped' | 'guest' | 'home';
+export type ProcessState = 'away' | 'leaving' | 'moving' | 'returning' | 'stopped' | 'guest' | 'home';
 
 /** A process that is, was or may be away. */
 export interface ProcessRow {

@@ -1,0 +1,93 @@
+/** Whatever breaks at whatever step of a move from one hosting node to the next, the program goes on where it is, or there. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { onwardSteps, type OnwardStep } from '../../src/engine/departure_types.ts';
+import type { MosdList } from '../../src/wire/command_protocol.ts';
+import { startCluster, type Cluster } from '../bed/cluster.ts';
+import { whySkip } from '../bed/testing.ts';
+import { until } from '../bed/wait.ts';
+import { command, Counter, engineLogged, moved, PATIENCE_MS, untilUntouched } from './support.ts';
+
+interface Damage {
+  name: string;
+  break: (cluster: Cluster) => Promise<void>;
+  repair?: (cluster: Cluster, step: OnwardStep) => Promise<void>;
+  /** Where it is afterwards. A cut may come before or after the last of its pages. */
+  isThen: (step: OnwardStep) => RegExp;
+}
+
+const damages: readonly Damage[] = [
+  {
+    name: "kill -9 of the next node's engine",
+    break: (cluster) => cluster.killDaemon(cluster.host('n3'), 'engine'),
+    isThen: () => /^n2$/,
+  },
+  {
+    name: 'cutting off the next node',
+    break: (cluster) => cluster.host('n3').cut(),
+    repair: (cluster) => cluster.host('n3').heal(),
+    isThen: (step) => (step === 'onward-prepared' ? /^n2$/ : /^n[23]$/),
+  },
+  {
+    name: "kill -9 of the last node's mosd",
+    break: (cluster) => cluster.killDaemon(cluster.host('n2'), 'mosd'),
+    repair: async (cluster) => void cluster.startDaemon(cluster.host('n2')),
+    isThen: () => /^n3$/,
+  },
+  {
+    name: "kill -9 of the home's mosd",
+    break: (cluster) => cluster.killDaemon(cluster.home, 'mosd'),
+    repair: async (cluster, step) => void cluster.startDaemon(cluster.home, { MOSIX_HOLD_AT: step }),
+    isThen: () => /^n3$/,
+  },
+];
+
+const skip = await whySkip();
+
+describe('a program whose onward move is broken goes on', { skip, concurrency: onwardSteps.length }, () => {
+  for (const step of onwardSteps) {
+    test(`at the step "${step}"`, { timeout: 10 * PATIENCE_MS }, async (t) => {
+      await using cluster = await startCluster({ homeEnv: { MOSIX_HOLD_AT: step }, timeoutMs: 2 * PATIENCE_MS });
+      for (const damage of damages) {
+        await t.test(`after ${damage.name}`, { timeout: 4 * PATIENCE_MS }, async () => {
+          await survive(cluster, step, damage).catch((error: unknown) => {
+            const logs = cluster.hosts.map((host) => cluster.logs(host)).join('\n');
+            throw new Error(`${String(error)}\n${logs}`, { cause: error });
+          });
+        });
+      }
+      if (step !== 'onward-ready') return;
+      await t.test("after kill -9 of the last node's engine", { timeout: 4 * PATIENCE_MS }, async () => {
+        const kill = (): Promise<void> => cluster.killDaemon(cluster.host('n2'), 'engine');
+        await survive(cluster, step, { name: '', break: kill, isThen: () => /^n3$/ });
+      });
+    });
+  }
+});
+
+async function survive(cluster: Cluster, step: OnwardStep, damage: Damage): Promise<void> {
+  const counter = await Counter.start(cluster);
+  const { pid } = counter;
+  await moved(cluster, pid, 'n2');
+  const move = cluster.home.spawn([command('mosmigrate'), String(pid), 'n3']);
+  await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
+  await damage.break(cluster);
+  const { code } = await move.wait(2 * PATIENCE_MS);
+  await damage.repair?.(cluster, step);
+  await cluster.ready(PATIENCE_MS);
+  await counter.goesOn();
+  const settled = async (): Promise<MosdList['away'][number] | undefined> => {
+    const row = (await cluster.mosps()).away.find((each) => each.pid === pid);
+    return row?.state === 'moving' ? undefined : row;
+  };
+  const listed = await until(settled, { what: 'see the move end', timeoutMs: PATIENCE_MS });
+  assert.match(listed.where, damage.isThen(step), JSON.stringify(listed));
+  if (listed.where === 'n2') {
+    assert.notEqual(code, 0);
+    assert.match(move.readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
+  }
+  await moved(cluster, pid, 'home');
+  await untilUntouched(counter.process.outsidePid);
+  await counter.goesOn();
+  await counter.finish();
+}
