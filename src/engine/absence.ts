@@ -378,17 +378,16 @@ export class Absence implements Traveller {
       await holdAt('onward-going', pid, this.#context);
       await move.ready();
       await holdAt('onward-ready', pid, this.#context);
-      if (move.link.closed) throw move.link.closed;
       if (!this.#moving()) throw new CannotFreeze(pid, 'busy', `it is ${this.#state}`);
+      await move.begin();
       this.#commit(move, left);
-      await this.arrived();
       const now = performance.now();
       const times = { freezeMs: now - frozenAt, totalMs: now - start };
       const result = { pid, to: peer.name, ...times, bytes: 0, threads: this.threads };
       this.#context.log('process.went-on', { ...result });
       return result;
     } catch (error) {
-      if (move && this.#link !== move.link) move.abandon(String(error));
+      move?.abandon(String(error));
       this.#stayThere();
       throw error;
     }
@@ -402,7 +401,7 @@ export class Absence implements Traveller {
     return this.#state === 'moving';
   }
 
-  /** The next node has all of it: from here on it is the only one. */
+  /** The body runs on the next node: from here on that is the only one. */
   #commit(move: OnwardMove, left: GoingOn): void {
     const last = this.#link;
     this.#link = move.link;
@@ -412,7 +411,6 @@ export class Absence implements Traveller {
     this.#state = 'away';
     this.#lostOnTheWay = undefined;
     this.#deputy.served++; // what it did on the last node may have been seen: it does not begin anew from here
-    move.link.sendFrame(frameType.go, 0);
     this.#deputy.moveTo(move.link, left.signalsReceived);
     this.#listen(move.link);
     if (last.closed) return;

@@ -357,8 +357,8 @@ export class Guest {
     this.#state = 'running';
     this.#since = Date.now();
     for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
+    tellUse(this.#link, this.#body!); // home waits for that before anything else
     this.#body!.start(this.#stopped);
-    tellUse(this.#link, this.#body!);
     this.#stopped = new Map();
     this.#context.log('guest.runs', {
       pid: this.#preparation!.pid,

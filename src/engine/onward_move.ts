@@ -75,6 +75,17 @@ export class OnwardMove {
     throw new StaysHome(this.#pid, `node ${this.peer.name} gave up: ${reason}`);
   }
 
+  /**
+   * The body begins there. Until this is heard nothing that it does there can be seen by anybody: its first call comes
+   * later. @throws LinkClosed, DeadlineExceeded
+   */
+  async begin(): Promise<void> {
+    if (this.link.closed) throw this.link.closed;
+    const begun = this.link.expect([frameType.use], answerDeadline);
+    this.link.sendFrame(frameType.go, 0);
+    await begun;
+  }
+
   /** It does not take place. */
   abandon(reason: string): void {
     if (!this.link.closed) this.link.sendJson(frameType.abort, { reason });
