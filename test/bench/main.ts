@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [freeze] [forward] [slowdown] [--json]
+ * npm run bench -- [freeze] [forward] [slowdown] [start] [--json]
  *
  * Measures on test-bed hosts what migration costs, each figure beside a plain counterpart of the same run. Reports,
  * judges nothing. Exits 1 if something could not be measured, 2 for bad usage, 77 when this machine lacks what it needs.
@@ -11,11 +11,13 @@ import { measureForward } from './forward.ts';
 import { measureFreeze } from './freeze.ts';
 import { printResult, type Result } from './result.ts';
 import { measureSlowdown } from './slowdown.ts';
+import { measureStart } from './start.ts';
 
 const benches: Readonly<Record<string, () => AsyncGenerator<Result>>> = {
   freeze: measureFreeze,
   forward: measureForward,
   slowdown: measureSlowdown,
+  start: measureStart,
 };
 
 class UsageError extends Error {}

@@ -8,7 +8,7 @@ import type { HostProcess } from '../bed/host_process.ts';
 import type { MoveResult } from '../../src/wire/engine_protocol.ts';
 import { Lab, userId } from '../suite/lab.ts';
 
-const probes = ['gap', 'calls', 'tcp', 'work'] as const;
+const probes = ['gap', 'calls', 'tcp', 'work', 'start'] as const;
 export type Probe = (typeof probes)[number];
 
 const probeDirectory = '/home/mover/bench';
@@ -62,6 +62,10 @@ export class Place implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lab[Symbol.asyncDispose]();
+  }
+
+  get mosrun(): string {
+    return this.#lab.mosrun;
   }
 
   migrate(pid: number, to: 'away' | 'home'): Promise<MoveResult> {

@@ -8,7 +8,8 @@ export interface Result {
   readonly n: number;
   readonly median: number;
   readonly p95: number;
-  /** The median of the plain counterpart, measured in the same run: TCP for freeze and forward, at home for slowdown. */
+  /** The median of the plain counterpart, measured in the same run: TCP for freeze and forward, at home for
+   * slowdown, without us for start. */
   readonly raw: number;
   /** How many times the plain counterpart's it is. */
   readonly ratio: number;
