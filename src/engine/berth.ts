@@ -10,7 +10,8 @@ import { RunningTask, StoppedTask, traceOption } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { layout, Stub, stepCall, syscallInstruction, type InjectedCall } from './stub.ts';
 
-export const bodyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exitKill;
+export const bodyOptions =
+  traceOption.calls | traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exitKill;
 
 const CLONE_NEW = {
   user: 0x10000000,

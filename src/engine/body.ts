@@ -6,7 +6,7 @@ import { kernel } from '../sys/kernel.ts';
 import { MappingQuery } from '../sys/mapping_query.ts';
 import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
-import { StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
+import { SIGTRAP, StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { poke } from '../sys/remote_memory.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -35,8 +35,9 @@ import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Family } from './family.ts';
 import type { TrappedCall } from './listener.ts';
 import type { Loop } from './loop.ts';
-import { isFault, namesThread, queueSignal, signalImage } from './pending_signals.ts';
+import { namesThread, queueSignal, signalImage } from './pending_signals.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
+import { isBreakpoint, isFault } from './siginfo.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
@@ -472,7 +473,8 @@ export class Body implements BodyHost {
   #onSignal(thread: BodyThread, stop: StoppedTask): void {
     const sets = signalSets(thread.hostTid);
     const bit = 1n << BigInt(stop.signal - 1);
-    const byDefault = ((sets.caught | sets.ignored) & bit) === 0n;
+    const ignored = stop.signal === SIGTRAP && this.stub.ignoresTrap(thread.hostTid);
+    const byDefault = ignored ? isBreakpoint(stop.signalInfo()) : ((sets.caught | sets.ignored) & bit) === 0n;
     if (byDefault && stopSignals.has(stop.signal)) {
       const lodger = thread.lodger ? thread.tid : undefined;
       this.link.sendJson(frameType.signalTaken, { signal: stop.signal, lodger });
@@ -486,7 +488,7 @@ export class Body implements BodyHost {
       repeatUnseen(stop, thread.answered);
       thread.answered = false;
       if ((sets.caught & bit) !== 0n) thread.wait = undefined; // a wait ends when a handler runs
-      stop.resume(stop.signal);
+      stop.resume(ignored ? 0 : stop.signal);
     }
   }
 

@@ -15,6 +15,7 @@ import {
   status,
   type Mapping,
 } from '../sys/procfs.ts';
+import { SIGTRAP } from '../sys/ptrace.ts';
 import { peek, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { Registers } from '../sys/x64/registers.ts';
@@ -30,7 +31,8 @@ import {
   type SignalImage,
   type ThreadImage,
 } from './image.ts';
-import { isFault, signalImage, waitingSignals } from './pending_signals.ts';
+import { signalImage, waitingSignals } from './pending_signals.ts';
+import { isBreakpoint, isFault } from './siginfo.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
 import { timeoutOf } from './timed_waits.ts';
 
@@ -190,10 +192,10 @@ export function cpuTimeOfThread(tid: number): number {
 export function captureThreads(
   stub: Stub,
   frozen: readonly FrozenTask[],
-): { threads: ThreadImage[]; actions: string; brk: number } {
+): { threads: ThreadImage[]; actions: Buffer; brk: number } {
   const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
-  let actions = '';
+  const actions = Buffer.alloc(64 * 32);
   let brk = 0;
   frozen.forEach(({ task, since, restartOf = 0 }, index) => {
     const registers = task.registers();
@@ -215,9 +217,11 @@ export function captureThreads(
     const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
     if (index === 0) {
       brk = results[4]!;
-      // SIGTRAP's entry is ours; the program's own was saved when the stub came.
-      stub.memory.buffer.copy(bytes, 64 + 5 * 32, layout.trapAction, layout.trapAction + 32);
-      actions = bytes.toString('base64', 96, 96 + 64 * 32);
+      // SIGTRAP's entry is ours; the program's own was saved when the stub came. Only the program makes it the default one.
+      const trap = 96 + 32 * (SIGTRAP - 1);
+      if (bytes.readBigUInt64LE(trap) !== 0n)
+        stub.memory.buffer.copy(bytes, trap, layout.trapAction, layout.trapAction + 32);
+      bytes.copy(actions, 0, 96, 96 + 64 * 32);
     }
     if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
     const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
@@ -275,6 +279,7 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
   const { pid } = stub;
   const held = threadsBlock(frozen) & signalfdMask(pid);
   const { threads, actions, brk } = captureThreads(stub, frozen);
+  if (frozen.some(({ pendingSignal }) => pendingSignal && isBreakpoint(pendingSignal.info))) endIgnoredTrap(actions);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
   return {
@@ -283,7 +288,7 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
     files: space.files,
     // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end
     layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
-    actions,
+    actions: actions.toString('base64'),
     threads,
     lodgers: [],
     cpuTime: cpuTimeOfProcess(pid),
@@ -297,6 +302,12 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
       ),
     ],
   };
+}
+
+/** A breakpoint is not ignored: the kernel takes the action back to default (force_sig_info_to_task in kernel/signal.c). */
+function endIgnoredTrap(actions: Buffer): void {
+  const at = 32 * (SIGTRAP - 1);
+  if (actions.readBigUInt64LE(at) === 1n) actions.writeBigUInt64LE(0n, at);
 }
 
 /** What all threads block. */

@@ -23,7 +23,8 @@ import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
 import { goOnWaiting, timeoutOf } from './timed_waits.ts';
 import { Vdso } from './vdso.ts';
 
-export const deputyOptions = traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
+export const deputyOptions =
+  traceOption.calls | traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
 
 /** The process cannot be frozen now; it goes on as it was. */
 export class CannotFreeze extends Error {
@@ -122,7 +123,7 @@ async function freezeNew(
   const left = threadIds(pid).filter((tid) => !frozen.has(tid));
   const lending = left.filter((tid) => waitForVfork(pid, tid));
   for (const tid of lending.length ? lending : left) {
-    const task = RunningTask.seize(tid, 0);
+    const task = RunningTask.seize(tid, traceOption.calls);
     if (task instanceof SystemCallError) {
       if (task.errno !== ESRCH) refuseTraced(pid, tid);
       continue; // it ends

@@ -15,7 +15,7 @@ export function captureLodger(stub: Stub, frozen: FrozenTask, ids: { tid: number
   const signals = [...interrupted, ...waitingSignals([task], 0n)];
   return {
     thread: { ...threads[0], tid: ids.tid },
-    actions,
+    actions: actions.toString('base64'),
     waiting: ids.waiting,
     signals: signals.map((signal) => ({ ...signal, tid: signal.tid && ids.tid })),
   };

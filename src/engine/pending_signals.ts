@@ -2,45 +2,20 @@
  * Signals that wait in a kernel's queues: looked at, taken out, and put into another kernel's queues in the same order.
  * A process has one queue, and each of its threads has one; see signal(7), "Pending signals".
  */
-import type { StoppedTask } from '../sys/ptrace.ts';
+import { SIGTRAP, type StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { SignalImage } from './image.ts';
+import { isFault, isForThread, signalOf, wasTgkill } from './siginfo.ts';
 import { layout, type Injection, type Stub } from './stub.ts';
 
-const SI_QUEUE = -1;
-const SI_TIMER = -2;
-const SI_TKILL = -6;
-/** Signals that an instruction raises by faulting: ILL, BUS, FPE, SEGV. */
-const faultSignals: ReadonlySet<number> = new Set([4, 7, 8, 11]);
-
-/** si_code, the third word of a siginfo. */
-function codeOf(info: Uint8Array): number {
-  return new DataView(info.buffer, info.byteOffset).getInt32(8, true);
-}
-
-/**
- * A signal that the kernel raised for an instruction does not travel: the instruction is repeated and faults again,
- * wherever it is then. (Pending, it would also come in the way of our own breakpoints: the kernel picks synchronous
- * signals even while they are blocked, see dequeue_synchronous_signal in kernel/signal.c.)
- */
-export function isFault(pending: { signal: number; info: Uint8Array }): boolean {
-  return faultSignals.has(pending.signal) && codeOf(pending.info) > 0;
-}
-
-/**
- * A signal that was about to be delivered to a thread, and no longer says from which queue it came. tgkill(2) names a
- * thread. With sigqueue(3) and timers both can be: a signal to the process goes to the main thread before all others
- * (complete_signal in kernel/signal.c), so what another thread gets is its own.
- */
+/** A signal that was about to be delivered to a thread. */
 export function signalImage(pid: number, tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
-  const code = codeOf(pending.info);
-  const forThread = code === SI_TKILL || (tid !== pid && (code === SI_QUEUE || code === SI_TIMER));
-  return imageOf(pending.signal, pending.info, forThread ? tid : 0);
+  return imageOf(pending.signal, pending.info, isForThread(pending.info, tid === pid) ? tid : 0);
 }
 
 /** Whether a signal was surely sent to one thread, not just taken by it. */
 export function namesThread(signal: SignalImage): boolean {
-  return codeOf(Buffer.from(signal.info, 'base64')) === SI_TKILL;
+  return wasTgkill(Buffer.from(signal.info, 'base64'));
 }
 
 /** The place of a signal in a mask. */
@@ -56,7 +31,7 @@ function imageOf(signal: number, info: Uint8Array, tid: number): SignalImage {
 export function waitingSignals(tasks: readonly StoppedTask[], held: bigint): SignalImage[] {
   const images = (infos: readonly Uint8Array[], tid: number): SignalImage[] =>
     infos
-      .map((info) => ({ info, signal: new DataView(info.buffer, info.byteOffset).getInt32(0, true) }))
+      .map((info) => ({ info, signal: signalOf(info) }))
       .filter((pending) => !isFault(pending) && (held & bitOf(pending.signal)) === 0n)
       .map(({ info, signal }) => imageOf(signal, info, tid));
   return [
@@ -70,14 +45,17 @@ export function drainSignals(stub: Stub, tasks: readonly StoppedTask[], held: bi
   const out: SignalImage[] = [];
   for (const task of tasks) {
     const main = task === tasks[0];
-    const own = task.pendingSignals(false).length;
-    if (own === 0 && !(main && task.pendingSignals(true).length)) continue;
+    const queue = task.pendingSignals(false);
+    if (queue.length === 0 && !(main && task.pendingSignals(true).length)) continue;
     using session = stub.borrow(task);
+    const trap = session.takeTrap();
+    const mine = queue.filter((info) => !trap || signalOf(info) !== SIGTRAP).length;
+    if (trap) out.push(imageOf(SIGTRAP, trap, mine < queue.length ? task.tid : 0));
     // The thread's own queue comes first; what else the first thread finds is the process's.
     let next = takeOne(stub, session, ~held);
     for (let taken = 1; next; taken++) {
-      if (!isFault(next)) out.push(imageOf(next.signal, next.info, taken <= own ? task.tid : 0));
-      next = main || taken < own ? takeOne(stub, session, ~held) : undefined;
+      if (!isFault(next)) out.push(imageOf(next.signal, next.info, taken <= mine ? task.tid : 0));
+      next = main || taken < mine ? takeOne(stub, session, ~held) : undefined;
     }
   }
   return out;

@@ -36,7 +36,11 @@ export function recorderCalls(stub: Stub, actions: string): InjectedCall[] {
   const SIGTRAP = 5;
   stub.writeAction(0, recorderAction(stub, undefined, 0n));
   for (let signal = 1; signal <= 64; signal++) {
-    if (signal === SIGTRAP || bytes.readBigUInt64LE((signal - 1) * 32) <= 1n) continue;
+    if (bytes.readBigUInt64LE((signal - 1) * 32) <= 1n) continue;
+    if (signal === SIGTRAP) {
+      stub.setTrapAction(recorderAction(stub, undefined, 0n)); // the escape, which is installed, gives way to it
+      continue;
+    }
     stub.writeAction(32 * signal, recorderAction(stub, undefined, bytes.readBigUInt64LE((signal - 1) * 32 + 8) & 3n));
     calls.push([nr.rt_sigaction, signal, stub.scratchAddress(32 * signal), 0, 8]);
   }

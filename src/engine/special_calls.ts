@@ -83,7 +83,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   rt_sigaction: (body, thread, call) => {
     const signal = Number(call.args[0] & 0xffffffffn);
     const action = Number(call.args[1]);
-    if (signal === SIGTRAP && action !== 0) return trapAction(body, thread, call, action);
+    if (signal === SIGTRAP) return trapAction(body, thread, call);
     if (action === 0 || !mirroredActions.has(signal)) return body.letThrough(thread, call);
     const bytes = peek(body.hostPid, action, 32);
     if (bytes.length < 32) return body.letThrough(thread, call);
@@ -108,11 +108,22 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   },
 };
 
-/** The default action is no obstacle to our breakpoints, and what children set before they execute a program. */
-function trapAction(body: BodyHost, thread: BodyThread, call: BodyCall, address: number): void {
-  const bytes = Buffer.from(peek(body.hostPid, address, 32));
-  if (bytes.length < 32 || bytes.readBigUInt64LE(0) !== 0n) return body.comeHome(thread, 'it handles SIGTRAP');
-  if (!thread.lodger) body.stub.memory.u8.fill(0, layout.trapAction, layout.trapAction + 32);
+/**
+ * The default action is no obstacle to our breakpoints, and what children set before they execute a program. To ignore the
+ * signal would be one: where the program does, the kernel here has the escape for it and the stub knows better.
+ */
+function trapAction(body: BodyHost, thread: BodyThread, call: BodyCall): void {
+  const [, address, old, size] = call.args;
+  const ignored = body.stub.ignoresTrap(thread.hostTid);
+  if (address !== 0n) {
+    const bytes = Buffer.from(peek(body.hostPid, Number(address), 32));
+    const byDefault = bytes.length === 32 && bytes.readBigUInt64LE(0) === 0n;
+    if (!byDefault || (ignored && old !== 0n)) return body.comeHome(thread, 'it handles SIGTRAP');
+    if (!thread.lodger) body.stub.memory.u8.fill(0, layout.trapAction, layout.trapAction + 32);
+  } else if (ignored && old !== 0n && size === 8n) {
+    const action = body.stub.memory.u8.slice(layout.trapAction, layout.trapAction + 32);
+    return body.finish(thread, call, body.write(Number(old), action) ? 0 : -14);
+  }
   body.letThrough(thread, call);
 }
 

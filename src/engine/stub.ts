@@ -18,73 +18,32 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../sys/memory.ts';
-import { mappings, type Mapping } from '../sys/procfs.ts';
-import type { StoppedTask } from '../sys/ptrace.ts';
-import { SIGTRAP, traceEvent, RunningTask } from '../sys/ptrace.ts';
-import { peek } from '../sys/remote_memory.ts';
+import { mappings, signalSets, type Mapping } from '../sys/procfs.ts';
+import { SIGTRAP, type StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import type { Registers } from '../sys/x64/registers.ts';
-import { batchEntrySize, slotLayout, stubCode } from '../sys/x64/stub_code.ts';
+import { slotLayout } from '../sys/x64/stub_code.ts';
+import { Injection } from './injection.ts';
+import { Intruders } from './intruders.ts';
+import { stepCall, syscallInstruction } from './step_call.ts';
+import { bouncePerSlot, bounceSize, code, layout, type InjectedCall } from './stub_layout.ts';
 
-export const layout = {
-  code: 0,
-  codeSize: 0x1000,
-  /** u32 count of finished calls, then u32 "somebody sleeps on it". */
-  doorbell: 0x1000,
-  escapeContext: 0x1100,
-  /** The program's own SIGTRAP action while ours is installed. */
-  trapAction: 0x1200,
-  recorder: 0x2000,
-  slots: 0x4000,
-  slotCount: 512,
-  table: 0x14000,
-  tableEntries: 1023,
-  scratch: 0x24000,
-  scratchSize: 0x10000,
-  size: 0x34000,
-} as const;
+export { Injection } from './injection.ts';
+export { stepCall, syscallInstruction } from './step_call.ts';
+export { bouncePerSlot, layout, stubLength, type InjectedCall } from './stub_layout.ts';
 
-/** Bounce memory of one slot; larger transfers use memory mapped for the one call. */
-export const bouncePerSlot = 128 * 1024;
-export const bounceSize = layout.slotCount * bouncePerSlot;
 const defaultBase = 0x100000;
 /** The stub must lie below 4 GB (the seccomp filter compares one 32-bit half) and above mmap_min_addr. */
 const highestBase = 0x40000000;
 
-const code = stubCode({ escapeContext: layout.escapeContext, recorder: layout.recorder });
-export const stubLength = layout.codeSize;
-
-/** An injected call: number and arguments. Wide arguments may be bigint. */
-export type InjectedCall = readonly [number, ...(number | bigint)[]];
-
-const everySignalButTrap = 0xffffffffffffffffn & ~(1n << BigInt(SIGTRAP - 1));
 const SA_SIGINFO = 4;
 const SA_RESTORER = 0x04000000;
 
-/** The address of a `syscall` instruction in a process's vDSO. */
-export function syscallInstruction(pid: number, maps: readonly Mapping[] = mappings(pid)): number {
-  const vdso = maps.find((m) => m.name === '[vdso]');
-  if (!vdso) throw new Error(`Cannot inject into process ${pid}: it has no vDSO`);
-  const at = Buffer.from(peek(pid, vdso.start, vdso.end - vdso.start)).indexOf(Buffer.from([0x0f, 0x05]));
-  if (at < 0) throw new Error(`Cannot inject into process ${pid}: no syscall instruction in its vDSO`);
-  return vdso.start + at;
-}
-
-/** Makes one call by stepping over an existing `syscall` instruction. The task's registers are not restored. */
-export function stepCall(task: StoppedTask, instruction: number, number: number, ...args: (number | bigint)[]): number {
-  const registers = task.registers();
-  setCall(registers.set('rip', instruction).set('rax', number).set('orig_rax', -1), args);
-  task.setRegisters(registers);
-  // A stop left over from an interrupt, or a pending fault, comes before the instruction has been executed.
-  let after = task.step();
-  for (let left = 4; left > 0 && (isLeftOver(after) || [4, 7, 8, 11].includes(after.signal)); left--)
-    after = after.step();
-  if (after.signal !== SIGTRAP) throw new Error(`Cannot step task ${task.tid}: it stopped with signal ${after.signal}`);
-  return after.registers().number('rax');
-}
-
-function setCall(registers: Registers, args: readonly (number | bigint)[]): void {
-  (['rdi', 'rsi', 'rdx', 'r10', 'r8', 'r9'] as const).forEach((name, i) => registers.set(name, args[i] ?? 0));
+/** struct kernel_sigaction (asm/signal.h). */
+export interface KernelAction {
+  handler: bigint;
+  flags: bigint;
+  restorer: bigint;
+  mask: bigint;
 }
 
 /** A place for the stub that no mapping touches. */
@@ -124,7 +83,6 @@ export class Stub {
     const vdso = maps.find((m) => m.name === '[vdso]')!.start;
     const registers = task.registers();
     const mask = task.signalMask();
-    task.setSignalMask(everySignalButTrap);
     try {
       // The name of the memfd is the vDSO's ELF magic: a C string that is in every process. 0x10: MFD_EXEC, Linux 6.3.
       let fd = stepCall(task, instruction, nr.memfd_create, vdso, 0x11);
@@ -155,7 +113,8 @@ export class Stub {
       stub.#takeTrapSignal(session, fd);
       return stub;
     } catch (error) {
-      restore(task, registers, mask);
+      task.setRegisters(registers);
+      new Intruders().leave(task, mask);
       throw error;
     }
   }
@@ -220,9 +179,23 @@ export class Stub {
   }
 
   /** Writes a kernel sigaction (32 bytes) into the scratch area. */
-  writeAction(offset: number, action: { handler: bigint; flags: bigint; restorer: bigint; mask: bigint }): void {
-    const words = [action.handler, action.flags, action.restorer, action.mask];
-    words.forEach((word, i) => (this.memory.u64[(layout.scratch + offset) / 8 + i] = BigInt.asUintN(64, word)));
+  writeAction(offset: number, action: KernelAction): void {
+    this.#writeAction(layout.scratch + offset, action);
+  }
+
+  /** What SIGTRAP does when it is not ours. */
+  setTrapAction(action: KernelAction): void {
+    this.#writeAction(layout.trapAction, action);
+  }
+
+  /** In a body: the program ignores SIGTRAP. The kernel has the escape instead, which our breakpoints do not reset. */
+  ignoresTrap(tid: number): boolean {
+    const caught = (signalSets(tid).caught & (1n << BigInt(SIGTRAP - 1))) !== 0n;
+    return caught && this.memory.u64[layout.trapAction / 8] === 1n;
+  }
+
+  #writeAction(at: number, { handler, flags, restorer, mask }: KernelAction): void {
+    [handler, flags, restorer, mask].forEach((word, i) => (this.memory.u64[at / 8 + i] = BigInt.asUintN(64, word)));
   }
 
   slotOffset(slot: number): number {
@@ -277,10 +250,10 @@ export class Stub {
     this.restoreTrapAction(task, instruction);
     const registers = task.registers();
     const mask = task.signalMask();
-    task.setSignalMask(everySignalButTrap);
     if (this.bounce) stepCall(task, instruction, nr.munmap, this.bounceRange.address, this.bounceRange.length);
     stepCall(task, instruction, nr.munmap, this.base, layout.size);
-    restore(task, registers, mask);
+    task.setRegisters(registers);
+    new Intruders().leave(task, mask);
     this.release();
   }
 
@@ -288,167 +261,15 @@ export class Stub {
   restoreTrapAction(task: StoppedTask, instruction: number): void {
     const registers = task.registers();
     const mask = task.signalMask();
-    task.setSignalMask(everySignalButTrap);
     stepCall(task, instruction, nr.rt_sigaction, SIGTRAP, this.base + layout.trapAction, 0, 8);
-    restore(task, registers, mask);
+    task.setRegisters(registers);
+    new Intruders().leave(task, mask);
   }
 
   /** Gives back the engine's side only. */
   release(): void {
     this.memory.free();
     close(this.#file);
-  }
-}
-
-function restore(task: StoppedTask, registers: Registers, mask: bigint): StoppedTask {
-  task.setRegisters(registers);
-  task.setSignalMask(mask);
-  return restop(task);
-}
-
-/**
- * Leaves the SIGTRAP stop of a breakpoint or step for an event stop without executing an instruction: if the tracer
- * dies now, the task goes on with its own registers, and no SIGTRAP is delivered to it.
- */
-function restop(task: StoppedTask): StoppedTask {
-  const running = new RunningTask(task.tid);
-  running.interrupt();
-  task.resume();
-  return running.waitStop();
-}
-
-/** An event stop that an earlier interrupt asked for. */
-function isLeftOver(stop: StoppedTask): boolean {
-  return stop.event === traceEvent.stop && stop.signal === SIGTRAP;
-}
-
-/** A task lent for injected calls. */
-export class Injection {
-  readonly #stub: Stub;
-  readonly #task: StoppedTask;
-  readonly #registers: Registers;
-  readonly #mask: bigint;
-
-  constructor(stub: Stub, task: StoppedTask, mask: bigint) {
-    this.#stub = stub;
-    this.#task = task;
-    this.#registers = task.registers();
-    this.#mask = mask;
-    const saved = this.#registers.copy();
-    if (saved.interrupted) saved.repeatCall(saved.number('rax') === -516 ? nr.restart_syscall : saved.syscall);
-    stub.memory.u64.set(saved.escapeContext(mask), layout.escapeContext / 8);
-    task.setSignalMask(everySignalButTrap);
-  }
-
-  /** The task's own registers and mask, which come back when the session ends. */
-  get borrowed(): Registers {
-    return this.#registers;
-  }
-
-  get mask(): bigint {
-    return this.#mask;
-  }
-
-  /** Makes the calls one after the other. @returns their results (-errno on failure) */
-  run(calls: readonly InjectedCall[]): number[] {
-    const out: number[] = [];
-    for (let i = 0; i < calls.length; i += layout.tableEntries)
-      out.push(...this.#runTable(calls.slice(i, i + layout.tableEntries)));
-    return out;
-  }
-
-  /** As `run`, but a failed call is an error. @throws SystemCallError */
-  must(purpose: string, calls: readonly InjectedCall[]): number[] {
-    const results = this.run(calls);
-    results.forEach((result, i) => {
-      if (result < 0 && result > -4096)
-        throw new SystemCallError(`${purpose}: injected call ${calls[i][0]}`, result, {
-          pid: this.#stub.pid,
-          args: calls[i]
-            .slice(1)
-            .map((a) => a.toString(16))
-            .join(','),
-        });
-    });
-    return results;
-  }
-
-  /** Makes a clone or clone3 call. @returns its result and the new task, stopped before its first instruction */
-  clone(callToMake: InjectedCall): { result: number; task: StoppedTask | undefined } {
-    this.#fill([callToMake]);
-    this.#start();
-    let child: StoppedTask | undefined;
-    for (;;) {
-      const stop = this.#resume();
-      if (stop.event === traceEvent.clone || stop.event === traceEvent.fork || stop.event === traceEvent.vfork) {
-        child = new RunningTask(stop.eventMessage()).waitStop();
-      } else {
-        this.#expectEnd(stop);
-        return { result: this.#result(0), task: child };
-      }
-    }
-  }
-
-  #runTable(calls: readonly InjectedCall[]): number[] {
-    this.#fill(calls);
-    this.#start();
-    this.#expectEnd(this.#resume());
-    return calls.map((_, i) => this.#result(i));
-  }
-
-  /** Runs to the next stop of its own: not one left over from an earlier interrupt, nor a fault that was still pending. */
-  #resume(): StoppedTask {
-    let stop = this.#task.resume().waitStop();
-    for (let left = 4; left > 0 && (isLeftOver(stop) || this.#isPendingFault(stop)); left--)
-      stop = stop.resume().waitStop();
-    return stop;
-  }
-
-  /**
-   * The kernel delivers a pending synchronous signal before our breakpoint's, even a blocked one. It is dropped: the
-   * program's instruction will be repeated and fault again.
-   */
-  #isPendingFault(stop: StoppedTask): boolean {
-    const faults = [4, 7, 8, 11];
-    return (
-      stop.event === 0 &&
-      faults.includes(stop.signal) &&
-      stop.registers().number('rip') === this.#stub.base + code.batchEnd
-    );
-  }
-
-  #fill(calls: readonly InjectedCall[]): void {
-    const words = this.#stub.memory.u64;
-    let at = layout.table / 8;
-    for (const entry of calls) {
-      for (let i = 0; i < 7; i++) words[at + i] = BigInt.asUintN(64, BigInt(entry[i] ?? 0));
-      at += batchEntrySize / 8;
-    }
-    words[at] = 0xffffffffffffffffn;
-  }
-
-  #start(): void {
-    const registers = this.#registers.copy();
-    registers
-      .set('rip', this.#stub.base + code.batch)
-      .set('rbx', this.#stub.base + layout.table)
-      .set('orig_rax', -1);
-    this.#task.setRegisters(registers);
-  }
-
-  #expectEnd(stop: StoppedTask): void {
-    if (stop.signal === SIGTRAP && stop.event === 0) return;
-    throw new Error(
-      `Cannot inject into task ${stop.tid}: it stopped with signal ${stop.signal}, event ${stop.event}, at ${stop.registers().get('rip').toString(16)}`,
-    );
-  }
-
-  #result(index: number): number {
-    return Number(BigInt.asIntN(64, this.#stub.memory.u64[layout.table / 8 + index * (batchEntrySize / 8) + 7]));
-  }
-
-  [Symbol.dispose](): void {
-    restore(this.#task, this.#registers, this.#mask);
   }
 }
 

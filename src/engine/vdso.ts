@@ -7,9 +7,13 @@
  */
 import { signalSets, type Mapping } from '../sys/procfs.ts';
 import { SIGTRAP, StopTimeout, TaskEnded, type RunningTask, type StoppedTask } from '../sys/ptrace.ts';
-import { peek } from '../sys/remote_memory.ts';
+import { must } from '../sys/errors.ts';
+import { peek, poke } from '../sys/remote_memory.ts';
+import { nr } from '../sys/x64/numbers.ts';
 import { debugRegisters } from '../sys/x64/debug_registers.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
+import { isFault, isTrace } from './siginfo.ts';
+import { stepCall } from './step_call.ts';
 
 /** Milliseconds for the way to a breakpoint: longer only if none of them is on the way, or where CPUs are scarce. */
 const runFor = 20;
@@ -17,7 +21,12 @@ const runFor = 20;
 const frameWords = 40;
 /** More than the longest way through the vDSO takes. */
 const maximumSteps = 2000;
-const everySignalButTrap = ~0n & ~(1n << BigInt(SIGTRAP - 1));
+const bitOfTrap = 1n << BigInt(SIGTRAP - 1);
+const everySignalButTrap = ~0n & ~bitOfTrap;
+/** Beyond the red zone. */
+const belowStack = 512;
+/** struct kernel_sigaction. */
+const actionSize = 32;
 
 export class Vdso {
   readonly #maps: readonly Mapping[];
@@ -70,8 +79,9 @@ export class Vdso {
       return frozen;
     const stop = stopSoon(task.resume());
     stop.setBreakpoints([]);
-    const arrived = stop.event === 0 && stop.signal === SIGTRAP && returns.includes(stop.registers().number('rip'));
-    return arrived ? { task: stop } : frozenTask(stop);
+    const at = frozenTask(stop);
+    const arrived = at.pendingSignal && isTrace(at.pendingSignal) && returns.includes(stop.registers().number('rip'));
+    return arrived ? { task: stop } : at;
   }
 
   /** What lies on the stack and points to code. The return address is among the first of them. */
@@ -89,11 +99,41 @@ export class Vdso {
   #stepOut(frozen: FrozenTask): FrozenTask {
     if (!this.holds(frozen.task)) return frozen;
     let { task } = frozen;
+    let { pendingSignal } = frozen;
+    const ignored = this.#ignoredAction(task);
     const mask = task.signalMask();
     task.setSignalMask(everySignalButTrap);
-    for (let step = 0; step < maximumSteps && this.holds(task); step++) task = task.step();
+    for (let step = 0; step < maximumSteps && this.holds(task); step++) {
+      task = task.step();
+      const came = frozenTask(task).pendingSignal;
+      if (came && !isTrace(came) && !isFault(came)) pendingSignal ??= came;
+    }
     task.setSignalMask(mask);
-    return { ...frozen, task };
+    ignored?.setAgain();
+    return { ...frozen, task, ...(pendingSignal && { pendingSignal }) };
+  }
+
+  /** Where SIGTRAP is ignored, a step takes the action back to default. */
+  #ignoredAction(task: StoppedTask): { setAgain: () => void } | undefined {
+    if ((signalSets(task.tid).ignored & bitOfTrap) === 0n) return undefined;
+    const [instruction] = this.#calls;
+    const at = 8 * Math.floor((task.registers().number('rsp') - belowStack) / 8);
+    const covered = peek(task.tid, at, actionSize);
+    const call = (action: number, old: number): void => {
+      const registers = task.registers();
+      const result = stepCall(task, instruction, nr.rt_sigaction, SIGTRAP, action, old, 8);
+      task.setRegisters(registers);
+      must(result, 'rt_sigaction of SIGTRAP', { tid: task.tid });
+    };
+    call(0, at);
+    const action = peek(task.tid, at, actionSize);
+    poke(task.tid, at, covered);
+    const setAgain = (): void => {
+      poke(task.tid, at, action);
+      call(at, 0);
+      poke(task.tid, at, covered);
+    };
+    return { setAgain };
   }
 }
 
@@ -111,5 +151,5 @@ function stopSoon(running: RunningTask): StoppedTask {
 /** A breakpoint's signal that is blocked or ignored takes its default action from then on (force_sig_info_to_task). */
 function trapIsRefused(task: StoppedTask): boolean {
   const { blocked, ignored } = signalSets(task.tid);
-  return ((blocked | ignored) & (1n << BigInt(SIGTRAP - 1))) !== 0n;
+  return ((blocked | ignored) & bitOfTrap) !== 0n;
 }

@@ -17,6 +17,7 @@ const request = {
   getRegisters: 12,
   setRegisters: 13,
   detach: 17,
+  syscall: 24,
   setOptions: 0x4200,
   getEventMessage: 0x4201,
   getSignalInfo: 0x4202,
@@ -32,7 +33,8 @@ const request = {
   getRseqConfiguration: 0x420f,
 } as const;
 
-export const traceOption = { fork: 2, vfork: 4, clone: 8, exec: 16, exit: 64, exitKill: 0x100000 } as const;
+/** `calls`: PTRACE_O_TRACESYSGOOD, which tells the stops of `resumeToCall` from signals. */
+export const traceOption = { calls: 1, fork: 2, vfork: 4, clone: 8, exec: 16, exit: 64, exitKill: 0x100000 } as const;
 export const traceEvent = { fork: 1, vfork: 2, clone: 3, exec: 4, exit: 6, stop: 128 } as const;
 
 const waitAll = 0x40000000; // __WALL
@@ -238,6 +240,12 @@ export class StoppedTask {
     return arena.u8.slice(wordsAt, wordsAt + 128);
   }
 
+  /** Changes what the signal of a signal-delivery stop tells. */
+  setSignalInfo(info: Uint8Array): void {
+    arena.u8.set(info.subarray(0, 128), wordsAt);
+    mustPtrace('setSignalInfo', this.tid, 0, arena.address + wordsAt);
+  }
+
   /** Signals that wait for this thread, or (`shared`) for its process: 128 bytes of siginfo each, oldest first. */
   pendingSignals(shared: boolean): Uint8Array[] {
     const out: Uint8Array[] = [];
@@ -271,6 +279,17 @@ export class StoppedTask {
   resume(signal = 0): RunningTask {
     ptrace('cont', this.tid, 0, signal);
     return new RunningTask(this.tid);
+  }
+
+  /** Resumes up to where the next system call begins or ends. */
+  resumeToCall(): RunningTask {
+    ptrace('syscall', this.tid);
+    return new RunningTask(this.tid);
+  }
+
+  /** It stopped where a call begins or ends. */
+  get atCall(): boolean {
+    return this.signal === (SIGTRAP | 0x80) && this.event === 0;
   }
 
   /** Executes one instruction and stops again. @throws TaskEnded, StopTimeout */

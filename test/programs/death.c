@@ -7,6 +7,16 @@ static bool is(const char *how, const char *name) { return strcmp(how, name) == 
 
 static volatile int zero, result;
 
+/* Neither ignoring nor blocking helps against a breakpoint instruction. */
+static void trap(const char *how)
+{
+    sigset_t set = set_of(SIGTRAP, 0);
+    if (is(how, "trap-ignored")) signal(SIGTRAP, SIG_IGN);
+    if (is(how, "trap-blocked")) sigprocmask(SIG_BLOCK, &set, NULL);
+    if (is(how, "trap-raised")) raise(SIGTRAP);
+    else asm volatile("int3");
+}
+
 static void die(const char *how)
 {
     volatile char *nowhere = (char *)16;
@@ -17,7 +27,7 @@ static void die(const char *how)
     else if (is(how, "term")) kill(getpid(), SIGTERM);
     else if (is(how, "fpe")) result = 1000 / zero;
     else if (is(how, "ill")) __builtin_trap();
-    else if (is(how, "trap")) asm volatile("int3");
+    else if (strncmp(how, "trap", 4) == 0) trap(how);
     else if (is(how, "alarm")) {
         alarm(1);
         for (int64_t began = now_ns(); now_ns() - began < 20 * SECOND;) burn();

@@ -123,6 +123,9 @@ const deaths: readonly (readonly [way: string, signal: SignalName])[] = [
   ['fpe', 'SIGFPE'],
   ['ill', 'SIGILL'],
   ['trap', 'SIGTRAP'],
+  ['trap-raised', 'SIGTRAP'],
+  ['trap-ignored', 'SIGTRAP'],
+  ['trap-blocked', 'SIGTRAP'],
   ['alarm', 'SIGALRM'],
   ['pipe', 'SIGPIPE'],
   ['bus', 'SIGBUS'],
@@ -182,6 +185,9 @@ const signals: readonly Program[] = [
   program('signal-pending'),
   program('signal-wait'),
   program('signal-fd'),
+  ...['handled', 'outside', 'ignored', 'blocked'].map((how) =>
+    program(`signal-trap-${how}`, { source: 'signal_trap.c', args: [how] }),
+  ),
   program('signal-outside', {
     stimuli: [0.1, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9].map((at) => ({ at, signal: 'SIGUSR1' as const })),
   }),

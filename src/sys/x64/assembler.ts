@@ -119,6 +119,11 @@ export class Assembler {
     );
   }
 
+  /** `cmp one, other`, 64 bits. */
+  compareRegisters(one: Register, other: Register): this {
+    return this.#rex(true, registerNumber[other], registerNumber[one]).#emit(0x39, this.#direct(other, one));
+  }
+
   /** `add register, immediate8`, 64 bits. */
   add(register: Register, immediate: number): this {
     return this.#rex(true, 0, registerNumber[register]).#emit(

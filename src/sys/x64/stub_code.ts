@@ -7,10 +7,13 @@
  * - the **recorder** notes a signal that arrives while nobody traces the deputy, so that no handler of the program
  *   runs on stale memory;
  * - the **escape** handles the breakpoint's SIGTRAP when the tracer died in the middle of a batch: it puts the
- *   program's own registers and mask into the signal frame and returns to the program.
+ *   program's own registers and mask into the signal frame and returns to the program. Any other SIGTRAP it leaves to the
+ *   program's own action.
  */
 import { Assembler } from './assembler.ts';
 import { nr } from './numbers.ts';
+
+const SIGTRAP = 5;
 
 /** Layout of a request slot, in bytes from its start (docs/internals/slots.md). */
 export const slotLayout = {
@@ -47,6 +50,8 @@ export interface StubCode {
 export interface StubPlaces {
   /** Offset of the escape context from the code's start. */
   escapeContext: number;
+  /** Offset of the program's own SIGTRAP action from the code's start. */
+  trapAction: number;
   /** Offset of the recorder ring (u64 write index, then `recorderEntries` siginfos) from the code's start. */
   recorder: number;
 }
@@ -100,12 +105,26 @@ function signalRecorder(ring: number): Uint8Array {
   return a.bytes({ ring });
 }
 
-/** Signal handler (rdx = ucontext): gregs at +40 (18 of them), sigmask at +296; see asm/ucontext.h, asm/sigcontext.h. */
-function escapeHandler(context: number): Uint8Array {
+/**
+ * SIGTRAP handler (rsi = siginfo, rdx = ucontext: gregs at +40, 18 of them, the 17th is rip; sigmask at +296; see
+ * asm/ucontext.h, asm/sigcontext.h). At the batch's breakpoint it goes on with the program's own context. Anywhere else
+ * the signal is the program's: its own action comes back, and the signal is queued once more, to act on the return.
+ */
+function escapeHandler(places: { context: number; trapAction: number; batchEnd: number }): Uint8Array {
   const a = new Assembler();
-  a.addressOf('rsi', 'context').address('rdi', 'rdx', 40).set32('rcx', 18).copyQuadwords();
+  a.load('rax', 'rdx', 40 + 16 * 8)
+    .addressOf('rcx', 'batchEnd')
+    .compareRegisters('rax', 'rcx')
+    .jump('ours', 'equal');
+  a.move('r9', 'rsi');
+  a.set32('rdi', SIGTRAP).addressOf('rsi', 'trapAction').clear('rdx').set32('r10', 8);
+  a.set32('rax', nr.rt_sigaction).syscall();
+  a.set32('rax', nr.getpid).syscall().move('rdi', 'rax');
+  a.set32('rax', nr.gettid).syscall().move('rsi', 'rax');
+  a.set32('rdx', SIGTRAP).move('r10', 'r9').set32('rax', nr.rt_tgsigqueueinfo).syscall().return();
+  a.label('ours').addressOf('rsi', 'context').address('rdi', 'rdx', 40).set32('rcx', 18).copyQuadwords();
   a.load('rax', 'rsi', 0).store('rdx', 296, 'rax').return();
-  return a.bytes({ context });
+  return a.bytes(places);
 }
 
 /** Lays out all pieces in one page. */
@@ -121,7 +140,9 @@ export function stubCode(places: StubPlaces): StubCode {
   bytes.set(new Assembler().set32('rax', nr.rt_sigreturn).syscall().bytes(), restorerAt);
   bytes.set(loop.bytes, loopAt);
   bytes.set(signalRecorder(places.recorder - recorderAt), recorderAt);
-  bytes.set(escapeHandler(places.escapeContext - escapeAt), escapeAt);
+  const batchEnd = batch.end - escapeAt;
+  const context = places.escapeContext - escapeAt;
+  bytes.set(escapeHandler({ context, trapAction: places.trapAction - escapeAt, batchEnd }), escapeAt);
   return {
     bytes,
     batch: 0,
