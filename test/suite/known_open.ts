@@ -132,12 +132,6 @@ const open: readonly OpenCase[] = [
     modes: ['remote', 'moved'],
     reason: "the program's own check of the elapsed time is too tight by rounding",
   },
-  {
-    suite: 'workloads',
-    name: 'sqlite-mem',
-    modes: ['remote', 'moved'],
-    reason: '11,000 forwarded calls a second: about 85 % of its CPU time is used away, 90 % wanted',
-  },
 ];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
