@@ -58,6 +58,8 @@ export interface BodyCall {
   trapped: { readonly nr: number; readonly args: readonly bigint[] };
   /** What came in a buffer of which no part belongs to the body: it is for the engine. */
   kept?: Uint8Array;
+  /** There is a buffer that can be written only in part. */
+  torn?: boolean;
   /** Bulk results had no memory to go to. */
   unwritten?: boolean;
   /** What to do with the result instead of giving it to the program. */
@@ -135,6 +137,7 @@ export type Sent = 'sent' | 'torn' | { readonly bad: number };
 /** Sends a call whose data fits one frame. */
 export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Sent {
   const { out } = link;
+  if (call.torn) return 'torn';
   let at = encode(link, tid, call);
   for (let i = 0; i < call.wire.length; i++) {
     const { length } = call.wire[i];
@@ -153,14 +156,18 @@ export function sendCall(link: GuestLink, pid: number, tid: number, call: BodyCa
 
 /**
  * The call without those buffers that could not be written back: else it would take data at home (a message, bytes of
- * a pipe) that the program never gets. Buffers that travel both ways show this when they are read.
+ * a pipe) that the program never gets; or `torn`, where only a part of it could.
  */
 export function withoutUnwritable(call: BodyCall, mappings: MappingQuery): BodyCall {
   let checked = call;
   for (let i = 0; i < call.plan.length; i++) {
-    const { address, length, direction: way, contents } = call.plan[i];
-    if (way === 'out' && length > 0 && !contents && mappings.writable(address) === false)
-      checked = withoutBuffer(checked, i);
+    const buffer = call.plan[i];
+    if (buffer.direction === 'in' || buffer.direction === 'string' || buffer.contents) continue;
+    const parts = rangesBetween(buffer, 0, buffer.length).map(({ address, length }) =>
+      mappings.writable(address, length),
+    );
+    if (parts[0] === 'none' && buffer.direction === 'out') checked = withoutBuffer(checked, i);
+    else if (parts.some((part) => part === 'part' || part === 'none')) return { ...checked, torn: true };
   }
   return checked;
 }
@@ -197,6 +204,7 @@ function spoiled(contents: Uint8Array, spots: readonly PointerPlan[]): Uint8Arra
 
 /** Sends a call with large data in pieces. */
 export async function sendLargeCall(link: GuestLink, pid: number, tid: number, call: BodyCall): Promise<Sent> {
+  if (call.torn) return 'torn';
   using probe = Memory.anonymous(pageSize);
   for (let i = 0; i < call.wire.length; i++) {
     const { address, length, direction: way, contents } = call.plan[i];

@@ -9,7 +9,7 @@ import { nr } from './x64/numbers.ts';
 /** _IOWR('f', 17, struct procmap_query) */
 const PROCMAP_QUERY = 0xc0686611;
 const querySize = 104;
-const offsets = { size: 0, flags: 8, address: 16, foundFlags: 40 } as const;
+const offsets = { size: 0, flags: 8, address: 16, foundEnd: 32, foundFlags: 40 } as const;
 const VMA_WRITABLE = 2;
 const ENOENT = -2;
 
@@ -24,15 +24,30 @@ export class MappingQuery implements Disposable {
     this.#fd = withCString(`/proc/${pid}/maps`, (path) => call(nr.open, path, 0o2000000));
   }
 
-  /** Whether the process may write at `address`; undefined where the kernel cannot be asked. */
-  writable(address: number): boolean | undefined {
+  /** How much of a range the process may write; undefined where the kernel cannot be asked. */
+  writable(address: number, length: number): 'all' | 'part' | 'none' | undefined {
+    let at = address;
+    while (at < address + length) {
+      const end = this.#writableUpTo(at);
+      if (end === undefined) return undefined;
+      if (end === at) return at === address ? 'none' : 'part';
+      at = end;
+    }
+    return 'all';
+  }
+
+  /** Where the mapping at `address` ends if it may be written, else `address` itself. */
+  #writableUpTo(address: number): number | undefined {
     if (!this.#known || this.#fd < 0) return undefined;
     arena.u8.fill(0, queryAt, queryAt + querySize);
     arena.write64(queryAt + offsets.size, querySize);
     arena.write64(queryAt + offsets.address, address);
     const result = call(nr.ioctl, this.#fd, PROCMAP_QUERY, arena.address + queryAt);
-    if (result === 0) return (arena.read64(queryAt + offsets.foundFlags) & VMA_WRITABLE) !== 0;
-    if (result === ENOENT) return false;
+    if (result === ENOENT) return address;
+    if (result === 0) {
+      const writable = (arena.read64(queryAt + offsets.foundFlags) & VMA_WRITABLE) !== 0;
+      return writable ? arena.read64(queryAt + offsets.foundEnd) : address;
+    }
     this.#known = false;
     return undefined;
   }

@@ -145,6 +145,7 @@ const memory: readonly Program[] = [
   program('mlock'),
   program('limit-memory', { mayComeHome: true }),
   program('fault-memory'),
+  program('fault-partial', { mayComeHome: true }),
 ];
 
 const processor: readonly Program[] = [
