@@ -5,7 +5,8 @@
 
 import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
-import { frameType, protocolVersion } from '../wire/frames.ts';
+import { frameType } from '../wire/frames.ts';
+import { admit } from './admission.ts';
 import { Berth } from './berth.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
@@ -208,8 +209,7 @@ export class Guest {
   // ---- arrival ----
 
   #prepare(p: Preparation & { version: number }): void {
-    if (p.version !== protocolVersion)
-      throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
+    admit(p);
     if (!this.#berth) {
       this.#preparation = p;
       if (p.onward) this.#ticket = this.#context.ticket();

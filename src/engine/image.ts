@@ -95,7 +95,8 @@ export interface Preparation {
   /** How far home's clocks are ahead of the hosting node's, nanoseconds. */
   clockOffsets: { monotonic: string; boottime: string };
   vdso: { digest: string; specials: { name: string; length: number }[] };
-  cpuFeatures: string;
+  /** What home's CPUs have: the program may have chosen its code by them. */
+  cpuFeatures: readonly string[];
   moves: number;
   /** The body comes from another hosting node, over a connection of its own. */
   onward: boolean;

@@ -1,5 +1,6 @@
 /** The home side's first words to a hosting node: who comes, with which files, on which clocks. */
 import { status } from '../sys/procfs.ts';
+import { cpuFeatures } from '../sys/x64/cpu_features.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { Handshake } from '../wire/handshake.ts';
 import { vdsoOf } from './capture.ts';
@@ -51,7 +52,7 @@ export async function prepareHost(
     files: content.files,
     clockOffsets: await measureClockOffsets(link),
     vdso,
-    cpuFeatures: '',
+    cpuFeatures: cpuFeatures(),
     moves: 1,
   };
   return content.supply.send(link, preparation, content.progress);
