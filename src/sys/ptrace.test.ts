@@ -48,3 +48,26 @@ test('setBreakpoints stops a task before one of the instructions, until it is to
     assert.ok(stop.setBreakpoints([]));
     assert.throws(() => stop.resume().waitStop(20), StopTimeout);
   }));
+
+test('setExtendedState takes the state of a CPU with more or fewer components', () =>
+  traced((task) => {
+    task.interrupt();
+    const stop = task.waitStop();
+    const state = stop.extendedState();
+    const XSTATE_BV = 512;
+    state[XSTATE_BV] = 3; // x87 and SSE are in use
+    state.fill(0, XSTATE_BV + 1, XSTATE_BV + 8);
+    const firstRegister = 160;
+    for (const [length, mark] of [
+      [state.length + 64, 1],
+      [576, 2],
+    ]) {
+      const other = new Uint8Array(length);
+      other.set(state.subarray(0, length));
+      other[firstRegister] = mark;
+      stop.setExtendedState(other);
+      assert.equal(stop.extendedState()[firstRegister], mark);
+      assert.equal(stop.extendedState().length, state.length);
+    }
+    stop.resume();
+  }));

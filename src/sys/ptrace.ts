@@ -217,10 +217,13 @@ export class StoppedTask {
     return arena.u8.slice(xstateAt, xstateAt + arena.read64(vectorAt + 8));
   }
 
+  /** The state may come from a CPU with more or fewer components; the kernel refuses one in use that this CPU lacks. */
   setExtendedState(bytes: Uint8Array): void {
-    arena.u8.set(bytes, xstateAt);
+    const { length } = this.extendedState(); // the kernel takes no other (xstateregs_set in arch/x86/kernel/fpu/regset.c)
+    arena.u8.fill(0, xstateAt, xstateAt + length);
+    arena.u8.set(bytes.subarray(0, length), xstateAt);
     arena.write64(vectorAt, arena.address + xstateAt);
-    arena.write64(vectorAt + 8, bytes.length);
+    arena.write64(vectorAt + 8, length);
     mustPtrace('setRegisterSet', this.tid, ntX86Xstate, arena.address + vectorAt);
   }
 
