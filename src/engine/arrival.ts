@@ -15,6 +15,7 @@ import { contentRanges, decodeRegisters, readAddressSpace, vdsoOf, type AddressS
 import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
+import type { GuestStatus } from './guest_status.ts';
 import { GuestFiles } from './guest_files.ts';
 import type { Preparation, ProcessImage, ThreadImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
@@ -40,19 +41,7 @@ import { guestCgroup } from './cgroup.ts';
 import { momentOf, ownTimeOffsets, readClock } from './clocks.ts';
 import { layout } from './stub.ts';
 import { goOnWaiting } from './timed_waits.ts';
-
-export interface GuestStatus {
-  pid: number;
-  uid: number;
-  comm: string;
-  home: string;
-  hostPid: number;
-  threads: number;
-  moves: number;
-  forwarded: number;
-  since: number;
-  state: string;
-}
+import { createTimers, keepTimers, noTimers, startTimers } from './timers.ts';
 
 export interface HostContext {
   loop: Loop;
@@ -281,6 +270,7 @@ export class Guest {
       this.#takeUpCall(body.addThread(thread.tid, task.tid), thread);
       this.#stopped.set(task.tid, task);
     });
+    createTimers(stub, main, image.timers);
     // Last of all: from here on nothing is injected that they could come in the way of.
     queueSignals(
       stub,
@@ -346,7 +336,13 @@ export class Guest {
     this.#files.useAll(parent.#files);
     family.join(task.tid);
     this.#state = 'running';
-    const image = { limits: [...limits], heldSignals: heldSignals.toString(16), cpuTime: 0, threads: [] };
+    const image = {
+      limits: [...limits],
+      heldSignals: heldSignals.toString(16),
+      cpuTime: 0,
+      threads: [],
+      timers: noTimers,
+    };
     const body = this.#makeBody({ pid, stub, family, image });
     body.addThread(pid, task.tid);
     body.resumeNew(task);
@@ -356,6 +352,7 @@ export class Guest {
     if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
     this.#state = 'running';
     this.#since = Date.now();
+    startTimers(this.#berth!.stub, this.#berth!.body, this.#image!.timers);
     for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
     tellUse(this.#link, this.#body!); // home waits for that before anything else
     this.#body!.start(this.#stopped);
@@ -445,7 +442,9 @@ export class Guest {
   #stay(): void {
     if (this.#state !== 'moving') return;
     this.#state = 'running';
-    this.#body!.goOn(this.#paused?.frozen ?? [], this.#paused?.signals ?? []);
+    const { frozen = [], signals = [], timers = noTimers } = this.#paused ?? {};
+    if (frozen.length) keepTimers(this.#body!.stub, frozen[0].task, timers);
+    this.#body!.goOn(frozen, signals);
     this.#paused = undefined;
   }
 

@@ -37,6 +37,7 @@ import type { TrappedCall } from './listener.ts';
 import type { Loop } from './loop.ts';
 import { namesThread, queueSignal, signalImage } from './pending_signals.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
+import { BodyTimers } from './body_timers.ts';
 import { isBreakpoint, isFault } from './siginfo.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
@@ -56,6 +57,7 @@ export class Body implements BodyHost {
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
+  readonly timers: BodyTimers;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly heldSignals: bigint;
@@ -80,6 +82,7 @@ export class Body implements BodyHost {
     this.#mappings = new MappingQuery(this.hostPid);
     this.limits = options.image.limits;
     this.heldSignals = BigInt('0x' + options.image.heldSignals);
+    this.timers = new BodyTimers(options.image.timers);
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
   }
@@ -105,6 +108,7 @@ export class Body implements BodyHost {
   /** Lets all threads run. */
   start(stopped: ReadonlyMap<number, StoppedTask>): void {
     for (const thread of this.threads) stopped.get(thread.hostTid)?.resume();
+    if (this.timers.intervals || this.timers.ids.size) this.timers.watch(this);
   }
 
   destroy(): void {
@@ -113,6 +117,7 @@ export class Body implements BodyHost {
       this.loop.discardTask(hostTid);
       if (lodger) kernel.call(nr.kill, hostTid, SIGKILL);
     }
+    this.timers.stop();
     this.stub.release();
     this.#mappings[Symbol.dispose]();
   }
@@ -142,17 +147,9 @@ export class Body implements BodyHost {
     thread.call = call;
     thread.answered = false;
     if (number !== nr.restart_syscall) thread.restartOf = 0;
-    if (this.#hasSignal(thread)) return this.finish(thread, call, ERESTARTNOINTR);
+    if (thread.hasSignalFirst()) return this.finish(thread, call, ERESTARTNOINTR);
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
-  }
-
-  /** A call that is taken while a signal is due waits on all the same: its handler must run first. */
-  #hasSignal(thread: BodyThread): boolean {
-    if (!thread.mayHaveSignal) return false;
-    thread.mayHaveSignal = false;
-    const { pending, blocked } = signalSets(thread.hostTid);
-    return (pending & ~blocked) !== 0n;
   }
 
   #plan(thread: BodyThread, call: BodyCall): void {

@@ -7,6 +7,7 @@ import type { Family } from './family.ts';
 import type { ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import type { BodyTimers } from './body_timers.ts';
 
 /** A private file mapping that the program asks for. */
 export interface FileMapping {
@@ -41,6 +42,10 @@ export interface BodyHost {
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
+  readonly timers: BodyTimers;
+  readonly returning: boolean;
+  /** Home is to end the call of a thread. */
+  interruptCall(thread: BodyThread): void;
   forward(thread: BodyThread, call: BodyCall): void;
   request(thread: BodyThread, type: number, value: unknown, onResult: (result: number) => void): void;
   /** As `request`, for an answer that is more than a number. */
@@ -82,5 +87,5 @@ export interface BodyOptions {
   homeIsAhead: bigint;
   events: BodyEvents;
   /** What the process brings along. */
-  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'threads'>;
+  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'threads' | 'timers'>;
 }

@@ -25,6 +25,9 @@ export function bodyImage(body: Body, all: readonly FrozenThread[], space: Addre
     thread.tid = tid;
     thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
   });
+  image.timers.posix.forEach((timer) => {
+    timer.tid = frozen.find(({ task }) => task.tid === timer.tid)?.thread.tid ?? 0;
+  });
   image.cpuTime += body.cpuBase;
   image.signals.forEach((signal) => {
     if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;

@@ -6,6 +6,7 @@ import type { BodyCall } from './body_call.ts';
 import { monotonicAt } from './clocks.ts';
 import type { SignalImage } from './image.ts';
 import type { Loop } from './loop.ts';
+import { signalIsDue } from './pending_signals.ts';
 import { timeoutOf } from './timed_waits.ts';
 
 interface Wait {
@@ -56,6 +57,13 @@ export class BodyThread {
     const { wait } = this;
     this.wait = undefined;
     return wait?.cutShort && isSame(wait, nr, args) ? wait.began : now;
+  }
+
+  /** A call that is taken while a signal is due waits on all the same: its handler must run first. */
+  hasSignalFirst(): boolean {
+    if (!this.mayHaveSignal) return false;
+    this.mayHaveSignal = false;
+    return signalIsDue(this.hostTid);
   }
 
   /** Remembers since when a call has waited that has not been finished. */

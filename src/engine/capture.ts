@@ -35,6 +35,7 @@ import { signalImage, waitingSignals } from './pending_signals.ts';
 import { isBreakpoint, isFault } from './siginfo.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
 import { timeoutOf } from './timed_waits.ts';
+import { captureTimers, withoutTimers } from './timers.ts';
 
 /** The process must stay where it is; the message says why. */
 export class StaysHome extends Error {
@@ -280,6 +281,8 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
   const held = threadsBlock(frozen) & signalfdMask(pid);
   const { threads, actions, brk } = captureThreads(stub, frozen);
   if (frozen.some(({ pendingSignal }) => pendingSignal && isBreakpoint(pendingSignal.info))) endIgnoredTrap(actions);
+  const tasks = frozen.map(({ task }) => task);
+  const timers = captureTimers(stub, tasks, held);
   const field = statFields(pid);
   const word = (index: number): number => Number(field(index));
   return {
@@ -294,13 +297,8 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
     cpuTime: cpuTimeOfProcess(pid),
     limits: resourceLimits(pid),
     heldSignals: held.toString(16),
-    signals: [
-      ...interruptedSignals(pid, frozen),
-      ...waitingSignals(
-        frozen.map(({ task }) => task),
-        held,
-      ),
-    ],
+    signals: [...interruptedSignals(pid, frozen), ...withoutTimers(waitingSignals(tasks, held), timers)],
+    timers,
   };
 }
 

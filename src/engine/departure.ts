@@ -32,9 +32,11 @@ import { memoryOf } from './memory_use.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
+import { keepTimers, stopTimers, withoutTimers } from './timers.ts';
 
 /** While the deputy is parked, bounce memory and large calls must find room. */
 const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
+const CLOCK_THREAD_CPUTIME_ID = 3;
 const answerDeadline = 30_000;
 
 export class Departure implements Traveller {
@@ -192,6 +194,8 @@ export class Departure implements Traveller {
     const image = captureImage(stub, frozen, space);
     image.limits = this.#limits;
     this.#image = image;
+    if (image.threads.length > 1 && image.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
+      throw new StaysHome(this.pid, 'one of its threads has a timer on its CPU time');
     return image;
   }
 
@@ -204,6 +208,7 @@ export class Departure implements Traveller {
       if (stub) {
         const threads = frozen.map(({ task }) => ({ tid: task.tid, task }));
         queueSignals(stub, this.pid, threads, interruptedSignals(this.pid, frozen));
+        if (this.#image) keepTimers(stub, main, this.#image.timers);
         stub.remove(main);
         thaw(
           loop,
@@ -234,13 +239,18 @@ export class Departure implements Traveller {
       left: { image, space: this.#space! },
     });
     const { deputy } = absence;
+    {
+      using session = stub.borrow(frozen[0].task);
+      session.run(stopTimers(stub, image.timers)); // they run there now
+    }
     // What waited here at the capture waits in the body now; the rest came since.
     const taken = drainSignals(
       stub,
       frozen.map(({ task }) => task),
       held,
     );
-    const since = newSignals(taken, image.signals.slice(interruptedSignals(this.pid, frozen).length));
+    const carried = image.signals.slice(interruptedSignals(this.pid, frozen).length);
+    const since = newSignals(withoutTimers(taken, image.timers), carried);
     frozen.forEach(({ task }, index) => {
       {
         using session = stub.borrow(task);

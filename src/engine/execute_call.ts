@@ -40,6 +40,7 @@ function execute(body: BodyHost, thread: BodyThread, call: BodyCall, places: Pla
   const sets = signalSets(thread.hostTid);
   // They wait in this kernel's queues, from which nobody can take them while the thread is in a call.
   if (sets.pending !== 0n) return body.comeHome(thread, `${nameOf(call.nr)} with signals that wait`);
+  if (body.timers.intervals) return body.comeHome(thread, `${nameOf(call.nr)} with a timer of CPU time`);
   const path = stringAt(body.hostPid, places.path);
   const argv = stringsAt(body.hostPid, places.argv);
   const envp = stringsAt(body.hostPid, places.envp);

@@ -2,6 +2,7 @@
  * The image of a process: everything that travels besides page contents. It is plain JSON; numbers that need 64 bits
  * are hexadecimal strings, byte strings are base64.
  */
+import type { ProcessTimer } from '../sys/procfs.ts';
 import type { RseqConfiguration } from '../sys/ptrace.ts';
 import type { Range } from '../sys/remote_memory.ts';
 
@@ -55,6 +56,21 @@ export interface SignalImage {
   tid: number;
 }
 
+export interface TimerImage extends ProcessTimer {
+  /** Nanoseconds, decimal. */
+  interval: string;
+  /** When it comes next: a time of its clock, or, for a clock of CPU time, how much is left; "0": not armed. */
+  next: string;
+  /** Its signal waited, and was taken out of the queue: it is sent again when the timer is armed. */
+  taken: boolean;
+}
+
+export interface Timers {
+  posix: TimerImage[];
+  /** ITIMER_VIRTUAL and ITIMER_PROF, each a struct itimerval. */
+  intervals: string;
+}
+
 /** A process that borrows the memory of the one that comes home (vfork). */
 export interface LodgerImage {
   thread: ThreadImage;
@@ -81,6 +97,7 @@ export interface ProcessImage {
   heldSignals: string;
   /** Signals that were about to be delivered when the threads stopped. */
   signals: SignalImage[];
+  timers: Timers;
 }
 
 /** What the hosting node needs to know before the freeze. */

@@ -2,11 +2,12 @@
  * Signals that wait in a kernel's queues: looked at, taken out, and put into another kernel's queues in the same order.
  * A process has one queue, and each of its threads has one; see signal(7), "Pending signals".
  */
+import { signalSets } from '../sys/procfs.ts';
 import { SIGTRAP, type StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { SignalImage } from './image.ts';
 import { isFault, isForThread, signalOf, wasTgkill } from './siginfo.ts';
-import { layout, type Injection, type Stub } from './stub.ts';
+import { layout, type InjectedCall, type Injection, type Stub } from './stub.ts';
 
 /** A signal that was about to be delivered to a thread. */
 export function signalImage(pid: number, tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
@@ -18,12 +19,18 @@ export function namesThread(signal: SignalImage): boolean {
   return wasTgkill(Buffer.from(signal.info, 'base64'));
 }
 
+/** Whether a signal waits for a thread that it does not block. */
+export function signalIsDue(tid: number): boolean {
+  const { pending, blocked } = signalSets(tid);
+  return (pending & ~blocked) !== 0n;
+}
+
 /** The place of a signal in a mask. */
 export function bitOf(signal: number): bigint {
   return 1n << BigInt(signal - 1);
 }
 
-function imageOf(signal: number, info: Uint8Array, tid: number): SignalImage {
+export function imageOf(signal: number, info: Uint8Array, tid: number): SignalImage {
   return { signal, info: Buffer.from(info).toString('base64'), tid };
 }
 
@@ -61,13 +68,19 @@ export function drainSignals(stub: Stub, tasks: readonly StoppedTask[], held: bi
   return out;
 }
 
-/** rt_sigtimedwait(2) without waiting. */
-function takeOne(stub: Stub, session: Injection, mask: bigint): { signal: number; info: Uint8Array } | undefined {
+/** rt_sigtimedwait(2) without waiting; `then` are calls to make directly afterwards. */
+export function takeOne(
+  stub: Stub,
+  session: Injection,
+  mask: bigint,
+  then: readonly InjectedCall[] = [],
+): { signal: number; info: Uint8Array } | undefined {
   const { memory } = stub;
   memory.u8.fill(0, layout.scratch, layout.scratch + 160);
   memory.u64[layout.scratch / 8] = BigInt.asUintN(64, mask);
   const [signal] = session.run([
     [nr.rt_sigtimedwait, stub.scratchAddress(0), stub.scratchAddress(32), stub.scratchAddress(16), 8],
+    ...then,
   ]);
   return signal > 0 ? { signal, info: memory.u8.slice(layout.scratch + 32, layout.scratch + 160) } : undefined;
 }

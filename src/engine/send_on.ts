@@ -10,10 +10,11 @@ import { bodyImage } from './body_image.ts';
 import { contentRanges, type AddressSpace } from './capture.ts';
 import type { Peer } from './departure_types.ts';
 import { rangeKeys } from './file_supply.ts';
-import type { SignalImage } from './image.ts';
+import type { SignalImage, Timers } from './image.ts';
 import type { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
 import { connectHost, type Dialer } from './preparation.ts';
+import { noTimers } from './timers.ts';
 
 const attachDeadline = 5000;
 const freezeDeadline = 60_000;
@@ -37,6 +38,7 @@ export interface GoingOn {
 export interface Paused {
   frozen: FrozenThread[];
   signals: SignalImage[];
+  timers: Timers;
 }
 
 export interface OnwardSource {
@@ -80,12 +82,14 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     const frozen = await body.freeze(freezeDeadline);
     if (frozen.length === 0) return; // it ended; that is reported by itself
     const signals = body.takeSignals();
-    source.paused({ frozen, signals });
+    const paused: Paused = { frozen, signals, timers: noTimers };
+    source.paused(paused);
     if (frozen.some(({ thread }) => thread.lodger)) throw new NotNow(sharing);
     const space = source.space();
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
       throw new NotNow('it has mapped another file meanwhile');
     const image = bodyImage(body, frozen, space);
+    paused.timers = image.timers;
     image.signals.push(...signals);
     const message: GoingOn = {
       signalsReceived: body.signalsReceived,

@@ -47,3 +47,10 @@ export function isForThread(info: Uint8Array, main: boolean): boolean {
   const code = codeOf(info);
   return code === SI_TKILL || isBreakpoint(info) || (!main && (code === SI_QUEUE || code === SI_TIMER));
 }
+
+/** The POSIX timer that sent a signal (si_timerid) and its overruns; undefined when no timer did. */
+export function timerOf(info: Uint8Array): { id: number; overruns: number } | undefined {
+  if (codeOf(info) !== SI_TIMER) return undefined;
+  const view = new DataView(info.buffer, info.byteOffset);
+  return { id: view.getInt32(16, true), overruns: view.getInt32(20, true) };
+}

@@ -1,6 +1,6 @@
 /** Calls of a body that are neither plainly local nor plainly forwarded. */
-import { bodyMemory, plannedCall, wireBuffers, type BodyCall } from './body_call.ts';
-import { isProcSelf, planForwarded, type BufferPlan } from '../sys/marshal.ts';
+import { wireBuffers, type BodyCall } from './body_call.ts';
+import { isProcSelf, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { signalSets } from '../sys/procfs.ts';
@@ -11,11 +11,13 @@ import { bitOf } from './pending_signals.ts';
 import type { BodyThread } from './body_thread.ts';
 import { cloneCalls } from './clone_calls.ts';
 import { executeCalls } from './execute_call.ts';
+import { forwardThen, plainForward } from './forwarded_calls.ts';
 import { goOn, waitForSignal } from './resumed_waits.ts';
 import { tellUse } from './body_use.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
+import { timerCalls } from './timer_calls.ts';
 import { twoStepCalls } from './two_step_calls.ts';
 
 const SIGTRAP = 5;
@@ -33,6 +35,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     plainForward(body, thread, call);
   },
   ...heldSignalCalls,
+  ...timerCalls,
   ...twoStepCalls,
   rt_sigtimedwait: waitForSignal,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
@@ -172,20 +175,6 @@ function signalSelf(body: BodyHost, thread: BodyThread, call: BodyCall, at: Sign
   if (!own || held || thread.lodger || signal <= 0 || signal > 64 || signal === SIGKILL || signal === SIGSTOP)
     return plainForward(body, thread, call);
   body.letSignal(thread, call, { signal, tid: at.thread < 0 ? 0 : number(at.thread) });
-}
-
-/** Made at home as the table describes them. */
-function plainForward(body: BodyHost, thread: BodyThread, call: BodyCall): void {
-  forwardThen(body, thread, call, (result) => result);
-}
-
-/** Makes the call at home, then changes the result before the program sees it. */
-function forwardThen(body: BodyHost, thread: BodyThread, call: BodyCall, after: (result: number) => number): void {
-  const plan = planForwarded(call.nr, call.args, bodyMemory(body.hostPid));
-  if (plan.kind !== 'forward') return body.comeHome(thread, nameOf(call.nr));
-  const forwarded = plannedCall(call, plan);
-  forwarded.onResult = (result) => body.finish(thread, forwarded, after(result));
-  body.forward(thread, forwarded);
 }
 
 /** Adds CPU time to the struct timeval at an address (ru_utime is the first field of struct rusage). */

@@ -15,6 +15,7 @@ import { finishMappings, passDescriptors, registrationCalls, setProcessState, se
 import { limitSocketWait } from './socket_waits.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
 import { goOnWaiting } from './timed_waits.ts';
+import { startTimers } from './timers.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
 export class MappedFiles {
@@ -192,6 +193,7 @@ export function resumeAtHome(
     tasks.map((task) => ({ tid: task.tid, task })),
     image.signals,
   );
+  startTimers(stub, main, image.timers);
   // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
   const instruction = syscallInstruction(stub.pid);
   for (const task of tasks) {

@@ -166,14 +166,14 @@ function isCpuClock(clock: number): boolean {
   return clock < 0 || clock === 2 || clock === 3;
 }
 
+/** ITIMER_VIRTUAL and ITIMER_PROF count CPU time where it is used. */
+function unlessCpuTimer(call: Call): Plan {
+  return asInt(call.args[0]) === 0 ? forward(call) : special(call);
+}
+
 function unlessCpuClock(call: Call): Plan {
   if (isCpuClock(asInt(call.args[0]))) return comeHome(`${call.description.name} of CPU time`);
   return forward(call);
-}
-
-/** ITIMER_VIRTUAL and ITIMER_PROF count the CPU time of the deputy, which uses none. */
-function unlessCpuTimer(call: Call): Plan {
-  return asInt(call.args[0]) === 0 ? forward(call) : comeHome(`${call.description.name} of CPU time`);
 }
 
 /** A signal mask has to hold where the signals are delivered: with the body. */
@@ -317,7 +317,6 @@ const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefi
   ppoll: unlessMasked(3),
   pselect6: planPselect,
   clock_nanosleep: unlessCpuClock,
-  timer_create: unlessCpuClock,
   setitimer: unlessCpuTimer,
   getitimer: unlessCpuTimer,
   madvise: planAdvice,

@@ -193,7 +193,6 @@ const scenes: readonly (readonly [note: string, name: string, prepare: Preparati
   ['of a pipe', 'epoll_wait', (s) => [epollWith(s, filled(s, 'text')), s.room(120), 10, 0]],
   ['of the parent', 'getppid', () => []],
   ['of a descriptor', 'dup3', (s) => [opened(s), s.keep(900), 0]],
-  ['of a bad timer', 'timer_gettime', (s) => [12345, s.room(32)]],
 
   ['of the process', 'getresuid', (s) => [s.room(4), s.room(4), s.room(4)]],
   ['of the process', 'getresgid', (s) => [s.room(4), s.room(4), s.room(4)]],
@@ -303,7 +302,6 @@ const changing: readonly (readonly [name: string, prepare: Preparation])[] = [
   ['sysinfo', (s) => [s.room(112)]],
   ['pipe2', (s) => [s.room(8), 0]],
   ['socketpair', (s) => [1, 1, 0, s.room(8)]],
-  ['timer_create', (s) => [1, s.put([0n, 1n << 32n, 0n, 0n, 0n, 0n, 0n, 0n]), s.room(4)]],
   ['accept4', (s) => [connected(s), s.room(128), s.put(int(128)), 0]],
   ['adjtimex', (s) => [s.put(new Uint8Array(208))]],
   ['clock_adjtime', (s) => [0, s.put(new Uint8Array(208))]],

@@ -174,3 +174,38 @@ export function resourceLimits(pid: number): [string, string][] {
     return [value(soft), value(hard)];
   });
 }
+
+/** A POSIX timer as /proc/PID/timers describes it (fs/proc/base.c, show_timer). */
+export interface ProcessTimer {
+  id: number;
+  signal: number;
+  /** sigev_value, hexadecimal. */
+  value: string;
+  notify: 'signal' | 'none' | 'thread';
+  /** The thread that gets the signal; 0: any. */
+  tid: number;
+  clock: number;
+}
+
+const timerEntry =
+  /ID: (\d+)\nsignal: (\d+)\/([0-9a-f]+)\nnotify: (signal|none|thread)\/(pid|tid)\.(\d+)\nClockID: (-?\d+)/g;
+
+/** By ascending id; none where the kernel does not say (CONFIG_CHECKPOINT_RESTORE). */
+export function processTimers(pid: number): ProcessTimer[] {
+  let text: string;
+  try {
+    text = fs.readFileSync(`/proc/${pid}/timers`, 'latin1');
+  } catch {
+    return [];
+  }
+  const found = [...text.matchAll(timerEntry)].map(([, id, signal, value, notify, whom, tid, clock]) => ({
+    id: Number(id),
+    signal: Number(signal),
+    value,
+    // cast: the expression allows nothing else
+    notify: whom === 'tid' && Number(tid) === 0 ? 'none' : (notify as ProcessTimer['notify']), // that thread has ended
+    tid: whom === 'tid' ? Number(tid) : 0,
+    clock: Number(clock),
+  }));
+  return found.sort((a, b) => a.id - b.id);
+}
