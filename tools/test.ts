@@ -27,6 +27,7 @@ function tool(name: string): string {
 }
 
 const steps: readonly PlannedStep[] = [
+  { name: 'packages', argv: [node, 'tools/packages.ts'], deadline: 120_000, live: true },
   { name: 'build', argv: [node, 'tools/build.ts'], deadline: 60_000, live: false },
   { name: 'typecheck', argv: [tool('tsc'), '--noEmit'], deadline: 90_000, live: false },
   {

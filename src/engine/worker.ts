@@ -225,7 +225,12 @@ class EngineWorker {
       async () => {
         await link.authenticate(machine, handshakeDeadline);
         this.#unproven.delete(link);
-        link.onFrame = (frame) => this.#onFirstFrame(link, frame, from);
+        let used = false;
+        link.onClose(({ message }) => used || this.#host.log('link.unused', { from, reason: message }));
+        link.onFrame = (frame) => {
+          used = true;
+          this.#onFirstFrame(link, frame, from);
+        };
       },
       (error) => {
         this.#host.log('link.refused', { from, reason: error instanceof Error ? error.message : String(error) });

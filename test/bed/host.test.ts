@@ -70,7 +70,7 @@ describe('Host.run and Host.spawn', { skip }, () => {
     const stopped = host.spawn(['sh', '-c', 'kill -STOP $$; exit 5']);
     const stat = (): string => readFileSync(`/proc/${stopped.outsidePid}/stat`, 'utf8');
     await until(() => stat().includes(') T '), { what: 'stop', timeoutMs: 5000 });
-    await output(host, 'kill', '-CONT', String(stopped.pid));
+    await output(host, 'sh', '-c', `kill -CONT ${stopped.pid}`); // kill(1) is not everywhere
     assert.deepEqual(await stopped.wait(5000), { code: 5, signal: null });
   });
 

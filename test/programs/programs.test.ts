@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BuildError, binaryName, buildPrograms } from './build.ts';
+import { withoutGcc } from '../../src/sys/testing/c_program.ts';
 import { endingProblem, runNative } from './native.ts';
 import { programs, type Program } from './programs.ts';
 
@@ -48,22 +49,26 @@ test('`endingProblem` tells exit statuses and signals apart', () => {
   assert.equal(endingProblem({ signal: 'SIGTERM' }, 143, null), 'ended with exit 143 instead of SIGTERM');
 });
 
-test('`runNative` says what is wrong when a check fails, an ending differs, or a limit is missing', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'programs-'));
-  const exit = named('exit-7');
-  const deep = { ...named('stack-growth'), limits: { stack: 8 * 1024 * 1024 } };
-  try {
-    const binaries = await buildPrograms(directory, [exit, deep]);
-    const run = (program: Program) => runNative(program, binaries.get(program.name) ?? '', 0.1);
-    assert.equal((await run(exit)).why, '');
-    assert.match((await run({ ...exit, ends: { exit: 0 } })).why, /^ended with exit 7 instead of exit 0$/);
-    assert.match((await run(deep)).why, /FAILED stack_growth\.c:\d+: needs a stack limit of 48 MB/);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-});
+test(
+  '`runNative` says what is wrong when a check fails, an ending differs, or a limit is missing',
+  { skip: withoutGcc },
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'programs-'));
+    const exit = named('exit-7');
+    const deep = { ...named('stack-growth'), limits: { stack: 8 * 1024 * 1024 } };
+    try {
+      const binaries = await buildPrograms(directory, [exit, deep]);
+      const run = (program: Program) => runNative(program, binaries.get(program.name) ?? '', 0.1);
+      assert.equal((await run(exit)).why, '');
+      assert.match((await run({ ...exit, ends: { exit: 0 } })).why, /^ended with exit 7 instead of exit 0$/);
+      assert.match((await run(deep)).why, /FAILED stack_growth\.c:\d+: needs a stack limit of 48 MB/);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
 
-test('`buildPrograms` passes on what the compiler says', async () => {
+test('`buildPrograms` passes on what the compiler says', { skip: withoutGcc }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'programs-'));
   try {
     const wrong = { ...named('brk'), flags: ['-DPAGE=nonsense', '-Werror'] };

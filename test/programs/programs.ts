@@ -247,6 +247,7 @@ const files: readonly Program[] = [
   program('messages'),
   program('vectors'),
   program('splices'),
+  program('locks'),
   program('watch-files'),
   program('watch-opens', { needs: ['root'] }),
   program('attributes'),
@@ -254,6 +255,7 @@ const files: readonly Program[] = [
 ];
 
 const neighbours: readonly Program[] = [
+  program('pidfd'),
   program('semaphores'),
   program('message-queues'),
   program('scheduling', { needs: ['root'] }),

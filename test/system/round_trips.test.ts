@@ -5,9 +5,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { startCluster, type Cluster } from '../bed/cluster.ts';
 import type { Host } from '../bed/host.ts';
 import { whySkip } from '../bed/testing.ts';
+import { until } from '../bed/wait.ts';
 import { Control } from '../suite/control.ts';
 import { Counter, PATIENCE_MS, procFile, statusField, untilUntouched } from './support.ts';
 
@@ -16,6 +18,7 @@ const roundTrips = Number(process.env['MOSIX_ROUND_TRIPS'] ?? 40);
 /** Rounds until the engines have compiled their code and filled their buffers. */
 const warmUp = 10;
 const MEGABYTE = 1 << 20;
+const settlingMs = 500;
 /** What an engine's memory may grow by: it is collected when V8 sees fit. */
 const engineSlack = 96 * MEGABYTE;
 
@@ -44,7 +47,7 @@ describe('a process that keeps moving', { skip }, () => {
       await roundsOf(warmUp, { control, pid: counter.pid });
       await untilUntouched(outside);
       await counter.goesOn();
-      const before = { process: processState(outside), nodes: nodeStates(cluster) };
+      const before = { process: processState(outside), nodes: await nodeStates(cluster) };
 
       const begin = performance.now();
       await roundsOf(roundTrips, { control, pid: counter.pid });
@@ -53,7 +56,7 @@ describe('a process that keeps moving', { skip }, () => {
       await untilUntouched(outside);
       await counter.goesOn();
       assert.deepEqual(processState(outside), before.process);
-      for (const [name, after] of Object.entries(nodeStates(cluster))) {
+      for (const [name, after] of Object.entries(await nodeStates(cluster))) {
         const { memory, cachedFiles, ...rest } = after;
         const { memory: memoryBefore, cachedFiles: filesBefore, ...restBefore } = before.nodes[name];
         assert.deepEqual(rest, restBefore, `node ${name}`);
@@ -87,8 +90,20 @@ function processState(outside: number): object {
   };
 }
 
-function nodeStates(cluster: Cluster): Record<string, NodeState> {
-  return Object.fromEntries(cluster.hosts.map((host) => [host.name, nodeState(cluster, host)]));
+/** As they are when nothing ends or begins any more: a guest's processes are still ending when it is home already. */
+async function nodeStates(cluster: Cluster): Promise<Record<string, NodeState>> {
+  const look = (): Record<string, NodeState> =>
+    Object.fromEntries(cluster.hosts.map((host) => [host.name, nodeState(cluster, host)]));
+  const counts = (states: Record<string, NodeState>): unknown =>
+    Object.values(states).map(({ processes, descriptors, threads }) => ({ processes, descriptors, threads }));
+  let states = look();
+  const settled = (): boolean => {
+    const earlier = states;
+    states = look();
+    return isDeepStrictEqual(counts(earlier), counts(states));
+  };
+  await until(settled, { what: 'see the nodes settle', timeoutMs: PATIENCE_MS, everyMs: settlingMs });
+  return states;
 }
 
 function nodeState(cluster: Cluster, host: Host): NodeState {
