@@ -29,6 +29,7 @@ import {
   buildAddressSpace,
   createThread,
   dropCapabilities,
+  filterFor,
   finishMappings,
   installFilter,
   registerThread,
@@ -220,6 +221,7 @@ export class Guest {
       if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
         throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
     }
+    filterFor(p.stubBase, false);
     const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
   }

@@ -15,9 +15,10 @@ import {
   EAGAIN,
 } from '../sys/descriptors.ts';
 import { errnoName } from '../sys/errors.ts';
-import { Memory } from '../sys/memory.ts';
+import type { Memory } from '../sys/memory.ts';
 import { HandshakeError, type Handshake } from '../wire/handshake.ts';
 import { frameHeader, maximumFrame, maximumQueued } from '../wire/frames.ts';
+import { returnBuffers, takeBuffers } from './connection_buffers.ts';
 import type { Loop } from './loop.ts';
 
 /** The connection is gone, or the peer broke the protocol. */
@@ -50,8 +51,11 @@ export class Connection {
   readonly peer: string;
   readonly loop: Loop;
   /** Outgoing frame under construction: payload starts at `frameHeader`. */
-  readonly out = Memory.anonymous(maximumFrame + frameHeader);
-  readonly #in = Memory.anonymous(2 * (maximumFrame + frameHeader));
+  readonly out: Memory;
+  readonly #in: Memory;
+  readonly #buffers = takeBuffers();
+  /** How far the buffers have been written to. */
+  readonly #used = { out: 0, in: 0 };
   readonly #fd: number;
   readonly #channels = new Map<number, Channel>();
   #lastNumber = 0;
@@ -64,6 +68,8 @@ export class Connection {
   #handshake: { machine: Handshake; done: () => void; failed: (error: Error) => void } | undefined;
 
   constructor(loop: Loop, fd: number, peer: string) {
+    this.out = this.#buffers.out;
+    this.#in = this.#buffers.in;
     this.loop = loop;
     this.#fd = fd;
     this.peer = peer;
@@ -148,6 +154,7 @@ export class Connection {
 
   #sendMemory(length: number): void {
     if (this.#closed) return;
+    this.#used.out = Math.max(this.#used.out, length);
     let done = 0;
     if (this.#queued === 0) {
       while (done < length) {
@@ -190,6 +197,7 @@ export class Connection {
     while (this.#queue.length) {
       const bytes = this.#queue[0];
       this.out.u8.set(bytes.subarray(0, this.out.size), 0);
+      this.#used.out = Math.max(this.#used.out, bytes.length);
       const n = send(this.#fd, this.out.address, Math.min(bytes.length, this.out.size));
       if (n === EAGAIN) return;
       if (n <= 0) return this.close(new LinkClosed(this.peer, errnoName(-n)));
@@ -210,6 +218,7 @@ export class Connection {
       if (n === EAGAIN) return;
       if (n <= 0) return this.close(new LinkClosed(this.peer, n === 0 ? 'the other side closed it' : errnoName(-n)));
       this.#inEnd += n;
+      this.#used.in = Math.max(this.#used.in, this.#inEnd);
       this.#parse();
       if (n < room) return;
     }
@@ -291,9 +300,6 @@ export class Connection {
 
   #free(): void {
     // The buffers may be in use further up the call chain: give them back when it has unwound.
-    this.loop.after(10, () => {
-      this.out.free();
-      this.#in.free();
-    });
+    this.loop.after(10, () => returnBuffers(this.#buffers, this.#used));
   }
 }

@@ -273,9 +273,19 @@ const NEW_LISTENER = 8;
 const WAIT_KILLABLE_RECV = 32;
 const SYNC_WAKE_UP = 0x40082104;
 
+let lastFilter: { key: string; bytes: Uint8Array } | undefined;
+
+/** The filter of a body. To make it takes longer than to install it, so it is made before the program stands still. */
+export function filterFor(stubBase: number, heldSignals: boolean): Uint8Array {
+  const key = `${stubBase} ${heldSignals}`;
+  if (lastFilter?.key !== key)
+    lastFilter = { key, bytes: bodyFilter({ stubBase, stubLength, arch: 'x64', heldSignals }) };
+  return lastFilter.bytes;
+}
+
 /** Installs the filter; threads made later inherit it. @returns the engine's listener descriptor */
 export function installFilter(stub: Stub, session: Injection, heldSignals: bigint): number {
-  const filter = bodyFilter({ stubBase: stub.base, stubLength, arch: 'x64', heldSignals: heldSignals !== 0n });
+  const filter = filterFor(stub.base, heldSignals !== 0n);
   const { memory } = stub;
   memory.u8.fill(0, layout.scratch, layout.scratch + 16);
   memory.view.setUint16(layout.scratch, filter.length / 8, true);

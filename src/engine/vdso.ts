@@ -12,7 +12,7 @@ import { peek, poke } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { debugRegisters } from '../sys/x64/debug_registers.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
-import { isFault, isTrace } from './siginfo.ts';
+import { isFault, isTrace, signalOf } from './siginfo.ts';
 import { stepCall } from './step_call.ts';
 
 /** Milliseconds for the way to a breakpoint: longer only if none of them is on the way, or where CPUs are scarce. */
@@ -77,8 +77,11 @@ export class Vdso {
     const returns = this.#possibleReturns(task);
     if (frozen.pendingSignal || returns.length === 0 || trapIsRefused(task) || !task.setBreakpoints(returns))
       return frozen;
-    const stop = stopSoon(task.resume());
+    let stop = stopSoon(task.resume());
     stop.setBreakpoints([]);
+    // Another stop may come first in the same moment: the breakpoint's signal waits behind it, and must not be taken along.
+    for (let left = 4; left > 0 && stop.event !== 0 && stop.pendingSignals(false).some(isTraceInfo); left--)
+      stop = stop.resume().waitStop();
     const at = frozenTask(stop);
     const arrived = at.pendingSignal && isTrace(at.pendingSignal) && returns.includes(stop.registers().number('rip'));
     return arrived ? { task: stop } : at;
@@ -136,6 +139,8 @@ export class Vdso {
     return { setAgain };
   }
 }
+
+const isTraceInfo = (info: Uint8Array): boolean => isTrace({ signal: signalOf(info), info });
 
 /** The next stop of a task: its own, or ours when it takes too long. */
 function stopSoon(running: RunningTask): StoppedTask {
