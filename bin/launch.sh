@@ -11,6 +11,21 @@ case $bin in
   *) root=$bin/.. ;;
 esac
 
+# `mosix VERB` is the command mosVERB.
+if [ "$name" = mosix ]; then
+  case ${1-} in
+    run | migrate | ps | killall | timeof)
+      verb=$1
+      shift
+      exec "$bin/mos$verb" "$@"
+      ;;
+    calls)
+      shift
+      exec "$bin/mosps" --calls "$@"
+      ;;
+  esac
+fi
+
 # A file since Linux 6.1, which saves a process.
 { read -r machine </proc/sys/kernel/arch; } 2>/dev/null || machine=$(uname -m)
 case $machine in

@@ -12,6 +12,7 @@ import { errnoName } from '../sys/errors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { Memory } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import { JOB_MARK } from '../wire/command_protocol.ts';
 import { INHERITED_VARIABLE, parseInherited, restoreInherited } from './inherited.ts';
 
 /** The program could not be started; the process goes on as it was, but for signals and limits. */
@@ -31,14 +32,16 @@ const SHELL = '/bin/sh';
 
 /**
  * @param argumentCount How many of this process's last arguments are the program and its arguments; at least 1.
+ * @param mark Of its job, for the environment; undefined: an old one is left out, it is another job's.
  * @returns only if that failed
  */
-export function become(argumentCount: number): BecomeFailure {
+export function become(argumentCount: number, mark: string | undefined): BecomeFailure {
   const args = fieldsOf('/proc/self/cmdline').slice(-argumentCount);
   const environment = fieldsOf('/proc/self/environ');
   const marker = `${INHERITED_VARIABLE}=`;
   restoreInherited(parseInherited(environment.find((entry) => entry.startsWith(marker))?.slice(marker.length) ?? ''));
-  const rest = environment.filter((entry) => !entry.startsWith(marker));
+  const rest = environment.filter((entry) => !entry.startsWith(marker) && !entry.startsWith(`${JOB_MARK}=`));
+  if (mark !== undefined) rest.push(`${JOB_MARK}=${mark}`);
   const result = search(args, rest);
   return {
     exitCode: result === ENOENT || result === ENOTDIR ? EXIT.notFound : EXIT.notExecutable,

@@ -14,14 +14,17 @@ import { colour, ProgressLine, writeError, writeOut } from './terminal.ts';
 
 const HELP = `Usage: mosmigrate [options] PID {NODE|home}
        mosmigrate [options] PID --release
+       mosmigrate [--json] -J NAME {NODE|home}
 
 Moves the process PID of this node, with all its threads, to NODE or back home, and says how long it stood still.
 The process need not have been started by mosrun. It must be yours, unless you are root.
+With -J, all processes of your jobs of that name move (mosrun -J), and so does what they start from then on.
 
-  --release    give the memory that its stay-behind half holds back to this node; with NODE, after the move
-  --no-wait    return at once; see mosps for what became of it
-  --json       the result as one JSON object
-  --help       this text
+  -J, --job NAME   all processes of the jobs of that name
+  --release        give the memory that its stay-behind half holds back to this node; with NODE, after the move
+  --no-wait        return at once; see mosps for what became of it
+  --json           the result as one JSON object
+  --help           this text
 
 What moves and what stays is shown by mosps; the nodes by mosps --nodes.
 
@@ -40,6 +43,7 @@ interface Wishes {
 async function main(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(args, {
     options: {
+      job: { type: 'string', short: 'J' },
       release: { type: 'boolean' },
       'no-wait': { type: 'boolean' },
       json: { type: 'boolean' },
@@ -50,6 +54,8 @@ async function main(args: readonly string[]): Promise<number> {
     writeOut(HELP);
     return EXIT.done;
   }
+  const job = line.values.get('job');
+  if (job !== undefined) return moveJob(job, line);
   const wishes = wishesOf(line);
   try {
     return await withDaemon((mosd) => perform(mosd, wishes));
@@ -75,6 +81,21 @@ function wishesOf({ operands, flags }: CommandLine): Wishes {
     wait: !flags.has('no-wait'),
     json: flags.has('json'),
   };
+}
+
+async function moveJob(job: string, { operands, flags }: CommandLine): Promise<number> {
+  const [to, ...more] = operands;
+  if (to === undefined) throw usage(`where is job ${job} to move? mosmigrate -J ${job} {NODE|home}`);
+  if (more.length > 0) throw usage(`there is nothing to do with "${more[0]}"; mosmigrate -J NAME {NODE|home}`);
+  if (flags.has('release') || flags.has('no-wait')) throw usage('-J goes with neither --release nor --no-wait');
+  const { moved, stayed } = await withDaemon((mosd) => mosd.migrateJob(job, to));
+  if (flags.has('json')) writeOut(jsonLine({ ok: stayed.length === 0, job, to, moved, stayed }));
+  else {
+    const processes = `${moved.length} ${moved.length === 1 ? 'process' : 'processes'}`;
+    writeOut(`job ${job}: ${processes} ${to === 'home' ? 'came home' : `moved to ${to}`}\n`);
+  }
+  for (const { pid, why } of stayed) writeError(`mosmigrate: process ${pid} stays: ${why}\n`);
+  return stayed.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 async function perform(mosd: CommandClient, wishes: Wishes): Promise<number> {

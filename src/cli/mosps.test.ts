@@ -31,10 +31,10 @@ const mosps = (...args: string[]): Promise<Outcome> => runLauncher('mosps', args
 test('mosps shows where processes are, how they fare and why they came home', async () => {
   const { stdout, code } = await mosps();
   const [titles, first, ...more] = stdout.trimEnd().split('\n');
-  assert.match(titles, /PID +USER +WHERE +HOME +THR +MEM +MOVES +CALLS\/S +STATE +PROGRAM +WHY/);
+  assert.match(titles, /PID +USER +WHERE +HOME +THR +MEM +CPU +MOVES +CALLS\/S +STATE +PROGRAM +WHY/);
   const rows = [first, ...more];
   const line = rows.find((text) => text.startsWith('4194301')) ?? '';
-  assert.match(line, /^4194301 +\S+ +n2 +n1 +4 +34\.5 MB +3 +1\.23k +away +sort$/);
+  assert.match(line, /^4194301 +\S+ +n2 +n1 +4 +34\.5 MB +\S+ m?s +3 +1\.23k +away +sort$/);
   assert.match(rows.at(-1) ?? '', /home +evil\?\[2J +io_uring_setup$/);
   assert.equal(code, 0);
 });

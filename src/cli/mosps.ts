@@ -1,18 +1,18 @@
 /** mosps: shows the processes that moved, may move or are guests here, and the nodes. */
 import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { formatBytes, formatCount } from '../lib/format.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import { layoutTable, type Column } from '../lib/table.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { MosdList, NodeRow } from '../wire/command_protocol.ts';
 import type { CallList, ProcessRow } from '../wire/engine_protocol.ts';
 import { withDaemon } from './daemon_client.ts';
+import { processTable } from './process_table.ts';
 import { runCommand } from './run_command.ts';
 import { colour, outputWidth, writeOut, type Colour } from './terminal.ts';
 import { userNames } from './user_names.ts';
 
-const HELP = `Usage: mosps [--all] [--guests] [--json]
+const HELP = `Usage: mosps [--all] [--guests] [-J NAME] [--json]
        mosps --nodes [--json]
        mosps --calls PID [--json]
 
@@ -21,13 +21,15 @@ that came back did.
 
   -a, --all      of all users (root sees all anyway)
   -g, --guests   the guests of other nodes that run here, instead
+  -J, --job NAME only jobs of this name (mosrun -J)
   --nodes        the nodes: whether each can be reached, and if not, why
   --calls PID    how often PID asked its home for what, and why it came home
   --json         one JSON object: {node, away, home, returned, guests, nodes}, or what the other options show
   --help         this text
 
-Columns: WHERE it runs, its HOME, threads (THR), memory (MEM), MOVES so far, system calls that its home makes for it
-in a second (CALLS/S), STATE (away, leaving, returning, stopped, guest, home).
+Columns: WHERE it runs, its HOME, its JOB, threads (THR), memory where it runs (MEM), CPU time wherever it ran, MOVES so
+far, system calls that its home makes for it in a second (CALLS/S), STATE (home, leaving, away, moving from node to node,
+returning, stopped, guest). A narrow terminal shows the most important ones.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 69 no daemon, 77 not your process (--calls).
 `;
@@ -37,6 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
     options: {
       all: { type: 'boolean', short: 'a' },
       guests: { type: 'boolean', short: 'g' },
+      job: { type: 'string', short: 'J' },
       nodes: { type: 'boolean' },
       calls: { type: 'string' },
       json: { type: 'boolean' },
@@ -71,15 +74,16 @@ async function show(mosd: CommandClient, { flags, values }: CommandLine): Promis
     const nodes = await mosd.nodes();
     return json ? jsonLine(nodes) : nodeTable(nodes);
   }
-  const list = filtered(await mosd.list(), flags.has('all'));
+  const list = filtered(await mosd.list(), { all: flags.has('all'), job: values.get('job') });
   if (json) return jsonLine({ ...withUsers(list), nodes: await mosd.nodes() });
-  return flags.has('guests') ? processTable(list.guests) : processTable([...list.away, ...list.home, ...list.returned]);
+  return flags.has('guests') ? table(list.guests) : table([...list.away, ...list.home, ...list.returned]);
 }
 
 /** A user's own processes. Guests belong to users of other nodes, whose ids mean nothing here. */
-function filtered(list: MosdList, all: boolean): MosdList {
+function filtered(list: MosdList, { all, job }: { all: boolean; job: string | undefined }): MosdList {
   const me = process.getuid?.() ?? 0;
-  const mine = (rows: ProcessRow[]): ProcessRow[] => (all || me === 0 ? rows : rows.filter(({ uid }) => uid === me));
+  const mine = (rows: ProcessRow[]): ProcessRow[] =>
+    rows.filter((row) => (all || me === 0 || row.uid === me) && (job === undefined || row.job === job));
   return { ...list, away: mine(list.away), home: mine(list.home), returned: mine(list.returned) };
 }
 
@@ -98,38 +102,8 @@ function withUsers(list: MosdList): object {
 const left = (title: string): Column => ({ title, align: 'left' });
 const right = (title: string): Column => ({ title, align: 'right' });
 
-const PROCESS_COLUMNS = [
-  right('PID'),
-  left('USER'),
-  left('WHERE'),
-  left('HOME'),
-  right('THR'),
-  right('MEM'),
-  right('MOVES'),
-  right('CALLS/S'),
-  left('STATE'),
-  left('PROGRAM'),
-  left('WHY'),
-];
-
-function processTable(rows: readonly ProcessRow[]): string {
-  const name = userNames();
-  const cells = rows
-    .toSorted((a, b) => a.pid - b.pid)
-    .map((row) => [
-      String(row.pid),
-      name(row.uid),
-      row.where,
-      row.home,
-      row.threads > 0 ? String(row.threads) : '',
-      formatBytes(row.memoryBytes),
-      String(row.moves),
-      formatCount(row.forwardedPerSecond),
-      row.state,
-      row.comm,
-      row.reason ?? '',
-    ]);
-  return painted(layoutTable(PROCESS_COLUMNS, cells, outputWidth()));
+function table(rows: readonly ProcessRow[]): string {
+  return painted(processTable(rows, { width: outputWidth(), userName: userNames() }));
 }
 
 const STATE_COLOURS: Readonly<Record<NodeRow['state'], Colour>> = { up: 'green', connecting: 'yellow', down: 'red' };

@@ -13,6 +13,7 @@ import type { RunOptions } from '../wire/command_protocol.ts';
 import { become } from './become.ts';
 import { BlockingClient } from './blocking_client.ts';
 import { asCommandError, daemonSocket, noDaemon } from './refusals.ts';
+import { runTimed } from './timed_run.ts';
 
 const HELP = `Usage: mosrun [options] PROGRAM [ARGUMENT…]
 
@@ -23,10 +24,13 @@ its parent stay here, and so does everything that it sees of the machine.
   -h, --home       run here (it can still be moved by mosmigrate)
   -L, --stay       no automatic migration; mosmigrate still moves it
   -l, --roam       automatic migration is allowed (default)
+  -J, --job NAME   name of the job, for mosmigrate -J, moskillall -J and mosps -J
+      --time       say in the end how much CPU time it used, and where
   -F, --force      run here if the node, or mosd, cannot be reached
   --help           this text
 
-The options end at PROGRAM. See also: mosmigrate, mosps.
+The job is PROGRAM with all processes that it starts, and theirs. Within a job, mosrun does what the job was told where
+it is not told otherwise. The options end at PROGRAM. See also: mosmigrate, moskillall, mostimeof, mosps.
 
 Exit codes: the program's own; 127 it was not found, 126 it cannot be run, 69 no daemon or the node cannot be reached,
 2 bad usage.
@@ -42,6 +46,8 @@ const RULES: CommandLineRules = {
     home: { type: 'boolean', short: 'h' },
     stay: { type: 'boolean', short: 'L' },
     roam: { type: 'boolean', short: 'l' },
+    job: { type: 'string', short: 'J' },
+    time: { type: 'boolean' },
     force: { type: 'boolean', short: 'F' },
     help: { type: 'boolean' },
   },
@@ -55,10 +61,11 @@ function main(args: readonly string[]): number {
   }
   const options = wishesOf(line);
   if (line.operands.length === 0) throw new CommandError('there is no program to run; see mosrun --help', EXIT.usage);
+  if (line.flags.has('time')) return runTimed(args);
   const mosd = register(options, line.flags.has('force'));
   // The connection is still open and closes with the exec: that is how mosd knows that the program has begun.
-  const failure = become(line.operands.length);
-  if (mosd !== undefined) cancel(mosd);
+  const failure = become(line.operands.length, mosd?.mark);
+  if (mosd !== undefined) cancel(mosd.client);
   throw new CommandError(`Cannot run ${line.operands[0]}: ${failure.reason}`, failure.exitCode);
 }
 
@@ -68,11 +75,12 @@ function wishesOf({ flags, values }: CommandLine): RunOptions {
     throw new CommandError('options -r and -h exclude each other', EXIT.usage);
   if (flags.has('stay') && flags.has('roam'))
     throw new CommandError('options -L and -l exclude each other', EXIT.usage);
-  return { restrict, home: flags.has('home') || undefined, stay: flags.has('stay') || undefined };
+  const stay = flags.has('stay') ? true : flags.has('roam') ? false : undefined;
+  return { restrict, home: flags.has('home') || undefined, stay, job: values.get('job') };
 }
 
 /** @returns undefined if mosd cannot be reached and the user wants to run anyway */
-function register(options: RunOptions, force: boolean): BlockingClient | undefined {
+function register(options: RunOptions, force: boolean): Registered | undefined {
   try {
     return tryToRegister(options);
   } catch (error) {
@@ -88,11 +96,16 @@ function register(options: RunOptions, force: boolean): BlockingClient | undefin
   }
 }
 
-function tryToRegister(options: RunOptions): BlockingClient {
+interface Registered {
+  client: BlockingClient;
+  mark: string | undefined;
+}
+
+function tryToRegister(options: RunOptions): Registered {
   const mosd = connect();
   try {
-    mosd.request('run', { options });
-    return mosd;
+    const { mark } = Object(mosd.request('run', { options }));
+    return { client: mosd, mark: typeof mark === 'string' ? mark : undefined };
   } catch (error) {
     mosd[Symbol.dispose]();
     throw error;

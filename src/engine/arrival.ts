@@ -61,6 +61,9 @@ export interface HostContext {
   finished: (guest: Guest) => void;
 }
 
+/** In the words of `mosps`; before it runs it is arriving. */
+const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
+
 export class Guest {
   readonly #context: HostContext;
   readonly #link: GuestLink;
@@ -102,7 +105,7 @@ export class Guest {
       moves: p.moves,
       forwarded: this.#body?.forwarded ?? 0,
       since: this.#since,
-      state: this.#state === 'running' ? 'guest' : this.#state,
+      state: shownStates[this.#state] ?? 'arriving',
     };
   }
 

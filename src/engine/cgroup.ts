@@ -1,21 +1,12 @@
 /** A cgroup for each guest, so that all its processes can be found, frozen and ended together. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { cgroupDirectory } from '../sys/cgroups.ts';
 
-/** Where this process's cgroup2 directory is, or undefined without a writable cgroup2. */
+/** Where this process's cgroup2 directory is, or undefined without cgroup2. */
 function ownCgroup(): string | undefined {
-  const mount = fs
-    .readFileSync('/proc/self/mountinfo', 'latin1')
-    .split('\n')
-    .find((line) => line.includes(' - cgroup2 '))
-    ?.split(' ')[4];
-  const entry = fs
-    .readFileSync('/proc/self/cgroup', 'latin1')
-    .split('\n')
-    .find((line) => line.startsWith('0::'));
-  if (!mount || !entry) return undefined;
-  const directory = path.join(mount, entry.slice(3));
-  return fs.existsSync(path.join(directory, 'cgroup.procs')) ? directory : undefined;
+  const directory = cgroupDirectory('self');
+  return directory !== undefined && fs.existsSync(path.join(directory, 'cgroup.procs')) ? directory : undefined;
 }
 
 let parent: string | undefined | null = null;

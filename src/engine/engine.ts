@@ -85,6 +85,7 @@ class WorkerHandle {
 interface AwayEntry {
   pid: number;
   forwarded: number;
+  cpuAwayMs: number;
   [field: string]: unknown;
 }
 
@@ -95,6 +96,8 @@ class Engine {
   readonly #owners = new Map<number, WorkerHandle>();
   readonly #returned = new Map<number, ReturnedProcess & { since: number }>();
   readonly #moves = new Map<number, number>();
+  /** CPU time of earlier stays, milliseconds. */
+  readonly #usedAway = new Map<number, number>();
   readonly #rates = new Map<string, { forwarded: number; at: number; perSecond: number }>();
   readonly #events = new EventLog();
 
@@ -136,19 +139,28 @@ class Engine {
     if ('began' in reply) {
       const { pid, parent } = reply.began;
       this.#owners.set(pid, worker);
-      if (parent) this.#events.add({ event: 'born', pid, parent });
+      this.#events.add(parent ? { event: 'born', pid, parent } : { event: 'left', pid });
     }
     if ('executed' in reply) this.#events.add({ event: 'executed', ...reply.executed });
     if (!('returned' in reply)) return;
-    const { pid } = reply.returned;
+    const { pid, cpuMs, how } = reply.returned;
     this.#owners.delete(pid);
-    if (reply.returned.how !== 'ended') this.#returned.set(pid, { ...reply.returned, since: Date.now() });
-    else this.#moves.delete(pid);
+    this.#events.add({ event: 'used', pid, cpuMs });
+    if (how === 'ended') this.#forget(pid);
+    else {
+      this.#returned.set(pid, { ...reply.returned, since: Date.now() });
+      this.#usedAway.set(pid, (this.#usedAway.get(pid) ?? 0) + cpuMs);
+    }
     // One that came home to execute a program does so right now.
-    if (reply.returned.how === 'executed' || reply.returned.reason.startsWith('execve'))
-      this.#events.add({ event: 'executed', pid });
+    if (how === 'executed' || reply.returned.reason.startsWith('execve')) this.#events.add({ event: 'executed', pid });
     const oldest = this.#returned.keys().next();
-    if (this.#returned.size > rememberedReturns && !oldest.done) this.#returned.delete(oldest.value);
+    if (this.#returned.size > rememberedReturns && !oldest.done) this.#forget(oldest.value);
+  }
+
+  #forget(pid: number): void {
+    this.#returned.delete(pid);
+    this.#usedAway.delete(pid);
+    this.#moves.delete(pid);
   }
 
   #handOver({ worker, ...connection }: { worker: number; fd: number; from: string; ticket: string }): void {
@@ -228,6 +240,7 @@ class Engine {
         ...e,
         home: node,
         moves: this.#moves.get(e.pid) ?? 1,
+        cpuAwayMs: e.cpuAwayMs + (this.#usedAway.get(e.pid) ?? 0),
         forwardedPerSecond: this.#rate(`away ${e.pid}`, e.forwarded),
       }));
     const guests = parts
@@ -250,6 +263,7 @@ class Engine {
         threads: 0,
         memoryBytes: memoryOf(r.pid),
         moves: this.#moves.get(r.pid) ?? 1,
+        cpuAwayMs: this.#usedAway.get(r.pid),
         forwarded: r.calls.reduce((sum, [, c]) => sum + c.count, 0),
         forwardedPerSecond: 0,
         state: 'home',
@@ -264,9 +278,11 @@ class Engine {
     const now = performance.now();
     const last = this.#rates.get(key);
     if (last && now - last.at < 200) return last.perSecond;
-    const perSecond = last ? ((forwarded - last.forwarded) * 1000) / (now - last.at) : 0;
+    // Each stay counts anew.
+    const made = last && forwarded >= last.forwarded ? forwarded - last.forwarded : 0;
+    const perSecond = last ? Math.round((made * 1000) / (now - last.at)) : 0;
     this.#rates.set(key, { forwarded, at: now, perSecond });
-    return Math.max(0, Math.round(perSecond));
+    return perSecond;
   }
 
   #calls(pid: number): unknown {

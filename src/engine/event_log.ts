@@ -2,7 +2,7 @@
 import type { EngineEvent, EventList } from '../wire/engine_protocol.ts';
 
 /** Events kept for a mosd that starts anew; more cost memory only. */
-const kept = 2000;
+const kept = 10_000;
 /** After this an asker is answered in any case, milliseconds. */
 const longestWait = 5000;
 

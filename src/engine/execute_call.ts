@@ -8,6 +8,7 @@ import { nameOf } from '../sys/syscalls.ts';
 import { frameHeader, frameType, maximumFrame } from '../wire/frames.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyHost } from './body_host.ts';
+import { tellUse } from './body_use.ts';
 import type { BodyThread } from './body_thread.ts';
 import { encodeExecution } from './execution.ts';
 
@@ -59,6 +60,7 @@ function execute(body: BodyHost, thread: BodyThread, call: BodyCall, places: Pla
     [path, ...argv, ...envp],
   );
   if (bytes.length > maximumFrame) return body.comeHome(thread, `${nameOf(call.nr)} with very long arguments`);
+  tellUse(body.link, body); // should it succeed, nobody listens any more
   body.link.out.u8.set(bytes, frameHeader);
   body.link.sendFrame(frameType.execute, bytes.length, call.id);
 }

@@ -64,6 +64,7 @@ class EngineWorker {
             from: absence.peer.name,
             reason: absence.reason,
             calls: absence.calls,
+            cpuMs: absence.cpuTimeAway / 1e6,
             how,
           },
         });
@@ -256,6 +257,7 @@ function describe(t: Traveller): unknown {
     threads: t.threads,
     forwarded: t.served,
     memoryBytes: t.memoryBytes,
+    cpuAwayMs: t.cpuTimeAway / 1e6,
     state: t.state,
     since: t.since,
     reason: t.reason,

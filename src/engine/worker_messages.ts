@@ -31,6 +31,8 @@ export interface ReturnedProcess {
   from: string;
   reason: string;
   calls: [string, { count: number; milliseconds: number }][];
+  /** CPU time used away, milliseconds. */
+  cpuMs: number;
   /** "home", "executed" (at home, as another program) or "ended". */
   how: string;
 }

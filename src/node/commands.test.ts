@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
@@ -204,6 +205,56 @@ test('run keeps the reason why a program stays at home when it could not be move
   );
 });
 
+test('run makes a job of all that is started later, also when its parent ends, and a new mosd knows it', async () => {
+  await using node = await FakeNode.start({ name: 'n1' });
+  const script = 'sh -c "sleep 60 & echo \\$!"; read line';
+  const env = { ...process.env, MOSIX_RUN: node.runDir };
+  const argv = ['-h', '-J', 'mine', 'sh', '-c', script];
+  const shell = spawn('bin/mosrun', argv, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = (await once(shell.stdout, 'data')) as [Buffer];
+  const orphan = Number(line.toString());
+  const ours = async (): Promise<number[] | undefined> => {
+    using client = await ask(node);
+    return (await client.mosd.jobs()).find(({ tag }) => tag === 'mine')?.processes.toSorted((a, b) => a - b);
+  };
+  const expected = [shell.pid ?? 0, orphan].toSorted((a, b) => a - b);
+  const isComplete = async (): Promise<boolean> => (await ours())?.join() === expected.join();
+  await until('both are known', isComplete);
+  node.stopDaemon();
+  await node.startDaemon();
+  assert.ok(await isComplete());
+  shell.stdin.end('x\n');
+  await until('only the orphan is left', async () => (await ours())?.join() === String(orphan));
+  process.kill(orphan);
+  await until('the job has ended', async () => (await ours()) === undefined);
+});
+
+test('a job within a job inherits its wishes, and may have others', async () => {
+  await using node = await FakeNode.start({ name: 'n1' });
+  const inner = (options: string): string => `bin/mosrun ${options} sleep 60 & `;
+  const script = `${inner('')} ${inner('-J other')} bin/mosps --json; read line`;
+  const env = { ...process.env, MOSIX_RUN: node.runDir };
+  const shell = spawn('bin/mosrun', ['-h', '-J', 'outer', 'sh', '-c', script], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const names = async (): Promise<string> => {
+    using client = await ask(node);
+    const home = (await client.mosd.list()).home.filter(({ comm }) => comm === 'sleep');
+    return home
+      .map(({ job }) => job)
+      .toSorted((a = '', b = '') => a.localeCompare(b))
+      .join();
+  };
+  await until('both run', async () => (await names()) === 'other,outer');
+  const { code, stdout } = await run(['bin/moskillall', '-J', 'outer'], { env: { MOSIX_RUN: node.runDir } });
+  assert.deepEqual([code, stdout], [0, '2 processes of 2 jobs: SIGTERM\n']);
+  await until('one is left', async () => (await names()) === 'other');
+  await run(['bin/moskillall', '-KILL'], { env: { MOSIX_RUN: node.runDir } });
+  await until('none is left', async () => (await names()) === '');
+  shell.stdin.end();
+});
+
 test('list leaves out of the jobs at home what is away', async () => {
   await using node = await FakeNode.start({ name: 'n1' });
   using client = await ask(node);
@@ -224,7 +275,10 @@ test('list leaves out of the jobs at home what is away', async () => {
   node.engine.list = { away: [row], guests: [], returned: [] };
   const list = await client.mosd.list();
   assert.deepEqual(list.home, []);
-  assert.deepEqual(list.away, [row]);
+  // What this node knows better is added: the CPU time at home, and the name of the job.
+  const [{ cpuMs = -1, cpuAwayMs: _away, job: _job, ...rest }] = list.away;
+  assert.deepEqual(rest, row);
+  assert.ok(cpuMs >= 0);
 });
 
 test("another user's process is not touched", { skip: needsRoot }, async () => {

@@ -3,16 +3,19 @@ import * as v from 'valibot';
 
 import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
-import type { MosdHello, MosdList, NodeRow, RunOptions } from '../wire/command_protocol.ts';
-import type { GuestAddress, MigrationProgress, MoveResult, ProcessRow } from '../wire/engine_protocol.ts';
-import { LineClientError, RefusedError } from '../wire/line_errors.ts';
+import type { MosdHello, MosdList, NodeRow, RunOptions, RunResult } from '../wire/command_protocol.ts';
+import type { GuestAddress, MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
+import { RefusedError } from '../wire/line_errors.ts';
 import type { Caller, Handler } from './command_server.ts';
 import type { EngineLink } from './engine_link.ts';
 import type { Job, Jobs } from './jobs.ts';
-import { findProcess, processFor } from './local_process.ts';
+import { processFor } from './local_process.ts';
 import type { Log } from './log.ts';
 import type { PeerLink } from './peer_link.ts';
 import type { Placement } from './placement.ts';
+import { processList } from './process_list.ts';
+import { check, explained, pidRequest, pidSchema } from './requests.ts';
+import { runOptionsSchema } from './run_options.ts';
 import { unreachable } from './targets.ts';
 
 export interface CommandsOptions {
@@ -31,16 +34,8 @@ export interface CommandsOptions {
 
 type OnProgress = (progress: MigrationProgress) => void;
 
-const pidSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const pidRequest = v.looseObject({ pid: pidSchema });
 const migrateRequest = v.looseObject({ pid: pidSchema, to: v.string(), wait: v.optional(v.boolean(), true) });
-const runRequest = v.looseObject({
-  options: v.strictObject({
-    restrict: v.optional(v.string()),
-    home: v.optional(v.boolean()),
-    stay: v.optional(v.boolean()),
-  }),
-});
+const runRequest = v.looseObject({ options: runOptionsSchema });
 
 export class Commands {
   readonly #options: CommandsOptions;
@@ -54,7 +49,7 @@ export class Commands {
   readonly handlers: Readonly<Record<string, Handler>> = {
     hello: async () => this.#hello(),
     nodes: async () => this.#nodes(),
-    list: async () => this.#list(),
+    list: () => this.#list(),
     run: (caller, request) => this.#run(caller, check(runRequest, request).options),
     'cancel-run': async (caller) => this.#cancelRun(caller),
     migrate: (caller, request, onProgress) => this.#migrate(caller, check(migrateRequest, request), onProgress),
@@ -89,15 +84,12 @@ export class Commands {
     return [self, ...this.#options.peers.map((peer) => peer.status())];
   }
 
-  async #list(): Promise<MosdList> {
+  #list(): Promise<MosdList> {
     const { config, engine, jobs } = this.#options;
-    const list = await engine.engine.list();
-    const elsewhere = new Set([...list.away, ...list.returned].map(({ pid }) => pid));
-    const home = jobs.rows(config.name).filter(({ pid }) => !elsewhere.has(pid));
-    return { node: config.name, ...list, returned: list.returned.map(asItIsNow), home };
+    return processList(config.name, engine, jobs);
   }
 
-  async #run(caller: Caller, options: RunOptions): Promise<{ node: string }> {
+  async #run(caller: Caller, options: RunOptions): Promise<RunResult> {
     const { config, jobs } = this.#options;
     if (options.restrict !== undefined && !options.home) await this.#checkReachable(options.restrict);
     const job = caller.pid === 0 ? undefined : jobs.add(caller.pid, options);
@@ -108,7 +100,7 @@ export class Commands {
     const onGone = (): void => void this.#started(caller.gone);
     if (caller.gone.aborted) onGone();
     else caller.gone.addEventListener('abort', onGone);
-    return { node: config.name };
+    return { node: config.name, mark: job.group === undefined ? job.id : undefined };
   }
 
   #cancelRun(caller: Caller): void {
@@ -121,7 +113,8 @@ export class Commands {
   async #started(gone: AbortSignal): Promise<void> {
     const job = this.#starting.get(gone);
     this.#starting.delete(gone);
-    if (job !== undefined) await this.#options.placement.place(job);
+    const member = job?.members.get(job.pid);
+    if (member !== undefined) await this.#options.placement.place(member);
   }
 
   async #migrate(
@@ -135,6 +128,8 @@ export class Commands {
     const target = to === 'home' ? undefined : await this.#options.targetOf(to);
     processFor(pid, caller, what);
     this.#checkMovable(pid, what);
+    const member = this.#options.jobs.of(pid);
+    if (member !== undefined && target !== undefined) member.held = false;
     const move = this.#move(pid, target, onProgress);
     if (wait) return explained(move, what);
     move.catch((error: unknown) => this.#options.log('move.failed', { pid, to, why: messageOf(error) }));
@@ -173,41 +168,12 @@ export class Commands {
   }
 
   async #shutdown(caller: Caller): Promise<void> {
-    const { engine, stop } = this.#options;
+    const { engine, jobs, stop } = this.#options;
     if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) {
       throw new RefusedError('not-permitted', 'Cannot stop mosd: only root and the user who started it may do that');
     }
     if (engine.down === undefined) await engine.engine.shutdown();
+    jobs.dissolve();
     setImmediate(stop);
   }
-}
-
-/** The engine remembers why a process came home; what it is like since then the kernel knows. */
-function asItIsNow(row: ProcessRow): ProcessRow {
-  const { threads, memoryBytes } = findProcess(row.pid) ?? row;
-  return { ...row, threads, memoryBytes };
-}
-
-/** What the engine answers, as a whole sentence. */
-async function explained<T>(work: Promise<T>, what: string): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const reason = messageOf(error);
-    if (error instanceof RefusedError)
-      throw new RefusedError(error.code, reason.startsWith('Cannot ') ? reason : `Cannot ${what}: ${reason}`);
-    if (error instanceof LineClientError)
-      throw new RefusedError('failed', `Cannot ${what}: the engine of this node: ${reason}`);
-    throw error;
-  }
-}
-
-function check<T extends v.GenericSchema>(schema: T, request: unknown): v.InferOutput<T> {
-  const result = v.safeParse(schema, request);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new RefusedError(
-    'bad-request',
-    `Cannot understand the request: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`,
-  );
 }

@@ -10,6 +10,7 @@ import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
 import { lockInstance } from './instance_lock.ts';
+import { JobCommands } from './job_commands.ts';
 import { Jobs } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
 import { LINK_TIMES, PeerLink, type LinkTimes } from './peer_link.ts';
@@ -34,6 +35,7 @@ export class Daemon {
   readonly #listener: PeerListener;
   readonly #server: CommandServer;
   readonly #placement: Placement;
+  readonly #jobs: Jobs;
   #lock: Disposable | undefined;
 
   /** @throws ConfigError */
@@ -57,7 +59,8 @@ export class Daemon {
       this.stop();
       options.onStop?.();
     };
-    const jobs = new Jobs();
+    const jobs = new Jobs(join(config.runDir, 'jobs.json'));
+    this.#jobs = jobs;
     const target = (node: string): Promise<GuestAddress | undefined> => targetOf(node, config, this.#peers);
     this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target });
     const commands = new Commands({
@@ -71,20 +74,35 @@ export class Daemon {
       log,
       stop,
     });
-    this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers: commands.handlers, log });
+    const jobCommands = new JobCommands({
+      node: config.name,
+      engine: this.#engine,
+      jobs,
+      placement: this.#placement,
+      targetOf: target,
+    });
+    const handlers = { ...commands.handlers, ...jobCommands.handlers };
+    this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers, log });
   }
 
   /** Settles when commands are answered. */
   async start(): Promise<void> {
     makeRunDirectory(this.config.runDir);
     this.#lock = lockInstance(join(this.config.runDir, 'mosd.pid'));
+    this.#jobs.load();
     await this.#listener.listen();
     void this.#engine.run();
     // Whoever waits for mosd to answer wants to use it: the socket comes last.
     await this.#engine.tried;
     await this.#server.listen();
+    this.#placement.resume();
     for (const peer of this.#peers) void peer.run();
     this.#log('start', { pid: process.pid, peers: this.#peers.length });
+  }
+
+  /** Nobody is going to take up the jobs again. */
+  dissolve(): void {
+    this.#jobs.dissolve();
   }
 
   /** The engine goes on, and so does everything that runs. */

@@ -1,70 +1,249 @@
-/** The programs that mosrun started on this node and that still run: what their users wished, and why they are where they are. */
-import type { RunOptions } from '../wire/command_protocol.ts';
+/**
+ * The jobs of this node: what mosrun became, with everything that it has started since, wherever that is in the tree of
+ * processes. What their users wished, and why their processes are where they are.
+ *
+ * Promise: a restart of mosd forgets no job. Nothing is traced or slowed for it.
+ */
+import type { JobRow, RunOptions } from '../wire/command_protocol.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
+import { cgroupDirectory } from '../sys/cgroups.ts';
+import { JobGroup } from './job_group.ts';
+import { descendants, markedProcesses, markOf } from './job_mark.ts';
+import { readJobs, writeJobs } from './job_file.ts';
 import { findProcess } from './local_process.ts';
 
-export interface Job {
-  pid: number;
-  startTime: number;
-  options: RunOptions;
+/** A process of a job. */
+export interface Member {
+  readonly pid: number;
+  /** With the pid it names a process for good, because pids come again. */
+  readonly startTime: number;
+  readonly job: Job;
   /** Why it is at home although it was to run elsewhere. */
   reason?: string;
+  /** It is at home because its user wants to look at it (`mosix attach`). */
+  held?: boolean;
 }
 
+export interface Job {
+  /** Unique for as long as the machine runs. */
+  readonly id: string;
+  /** The process that mosrun became. */
+  readonly pid: number;
+  readonly uid: number;
+  /** What counts for it now: its own wishes, and where it has none those of the job it was started in. */
+  options: RunOptions;
+  readonly group: JobGroup | undefined;
+  readonly members: Map<number, Member>;
+  /** CPU time of its processes on other nodes, of stays that are over. */
+  cpuAwayMs: number;
+}
+
+/** Jobs that have ended are remembered for `mosrun --time`, which asks right after. */
+const REMEMBERED_ENDS = 200;
+/** Milliseconds between two searches for marks: they look at all processes of the machine. */
+const MARK_SEARCH_MS = 1000;
+
 export class Jobs {
-  readonly #jobs = new Map<number, Job>();
+  readonly #jobs = new Set<Job>();
+  readonly #ended: Job[] = [];
+  readonly #file: string | undefined;
+  /** Jobs of processes that are away: they may have ended when their last word comes. */
+  readonly #away = new Map<number, Job>();
+  #searched = -Infinity;
+
+  /** @param file What outlives mosd; none in memory only. */
+  constructor(file?: string) {
+    this.#file = file;
+  }
+
+  /** Takes up what an earlier mosd has left. */
+  load(): void {
+    for (const { members, directory, ...job } of this.#file === undefined ? [] : readJobs(this.#file)) {
+      const group = directory === undefined ? undefined : JobGroup.at(directory);
+      const loaded: Job = { ...job, group, members: new Map() };
+      for (const one of members) loaded.members.set(one.pid, { ...one, job: loaded });
+      this.#jobs.add(loaded);
+    }
+    this.refresh();
+  }
 
   /** A process is about to become a job. @returns undefined if it is gone already */
-  add(pid: number, options: RunOptions): Job | undefined {
+  add(pid: number, wishes: RunOptions): Job | undefined {
     const found = findProcess(pid);
     if (found === undefined) return undefined;
-    this.#prune();
-    const job: Job = { pid, startTime: found.startTime, options };
-    this.#jobs.set(pid, job);
+    const outer = this.of(pid);
+    const id = `${pid}-${found.startTime}`;
+    const group = JobGroup.of(pid, id);
+    const options = { ...outer?.job.options, ...withoutUndefined(wishes) };
+    // A node and "at home" exclude each other: the newer wish counts.
+    if (wishes.home) delete options.restrict;
+    else if (wishes.restrict !== undefined) delete options.home;
+    const job: Job = { id, pid, uid: found.uids[0], options, group, members: new Map(), cpuAwayMs: 0 };
+    outer?.job.members.delete(pid);
+    job.members.set(pid, { pid, startTime: found.startTime, job });
+    this.#jobs.add(job);
+    this.save();
     return job;
   }
 
-  /** A process of a job has made another one: it belongs to the same job. @returns undefined if neither is known */
-  join(parent: number, pid: number): Job | undefined {
-    const of = this.get(parent);
-    return of === undefined ? undefined : this.add(pid, of.options);
+  /** A process of a job has made another one: it belongs to the same job. @returns undefined if it belongs to none */
+  join(parent: number, pid: number): Member | undefined {
+    const job = this.of(parent)?.job ?? this.#away.get(parent);
+    return this.of(pid) ?? (job === undefined ? undefined : this.#admit(job, pid));
   }
 
-  /** The job that a process belongs to, as long as it is the same process. */
-  get(pid: number): Job | undefined {
-    const job = this.#jobs.get(pid);
-    return job !== undefined && this.isAlive(job) ? job : undefined;
+  /** The process as a member of its job, as long as it is the same process. */
+  of(pid: number): Member | undefined {
+    for (const job of this.#jobs) {
+      const member = job.members.get(pid);
+      if (member !== undefined && this.isAlive(member)) return member;
+    }
+    const job = this.#search(pid);
+    return job === undefined ? undefined : this.#admit(job, pid);
   }
 
   all(): Job[] {
-    this.#prune();
-    return [...this.#jobs.values()];
+    this.refresh();
+    return [...this.#jobs];
   }
 
+  any(holds: (job: Job) => boolean): boolean {
+    return [...this.#jobs].some(holds);
+  }
+
+  /** Looks which processes the jobs have now, and which jobs have ended. @returns those that are new */
+  refresh(): Member[] {
+    const fresh: Member[] = [];
+    const marked = this.#marked();
+    for (const job of this.#jobs) {
+      for (const member of job.members.values()) if (!this.isAlive(member)) job.members.delete(member.pid);
+      for (const pid of job.group?.processes() ?? this.#unbound(job, marked)) {
+        const member = job.members.has(pid) ? undefined : this.#admit(job, pid);
+        if (member !== undefined) fresh.push(member);
+      }
+      if (job.members.size === 0) this.#end(job);
+    }
+    return fresh;
+  }
+
+  /** It did not become a program after all. */
   remove(job: Job): void {
-    if (this.#jobs.get(job.pid) === job) this.#jobs.delete(job.pid);
+    job.group?.giveBack(job.pid);
+    this.#jobs.delete(job);
+    this.save();
   }
 
-  /** Whether the process that was registered still runs. */
-  isAlive(job: Job): boolean {
-    const found = findProcess(job.pid);
-    return found !== undefined && !found.ended && found.startTime === job.startTime;
+  /** The jobs end as such; their processes go on as ordinary ones, where they were before. */
+  dissolve(): void {
+    this.refresh();
+    for (const job of this.#jobs) {
+      for (const pid of job.group?.processes() ?? []) job.group?.giveBack(pid);
+      job.group?.remove();
+    }
+    this.#jobs.clear();
+    this.save();
   }
 
-  /** The jobs as rows, as if they were all at home. */
+  /** Whether the process still runs. */
+  isAlive({ pid, startTime }: Pick<Member, 'pid' | 'startTime'>): boolean {
+    const found = findProcess(pid);
+    return found !== undefined && !found.ended && found.startTime === startTime;
+  }
+
+  /** From now on what it uses elsewhere is told by the engine, perhaps when it has ended. */
+  isAway(pid: number): void {
+    const job = this.of(pid)?.job;
+    if (job !== undefined) this.#away.set(pid, job);
+  }
+
+  /** A stay elsewhere is over. */
+  used(pid: number, cpuMs: number): void {
+    const job = this.#away.get(pid) ?? this.of(pid)?.job;
+    this.#away.delete(pid);
+    if (job !== undefined) job.cpuAwayMs += cpuMs;
+  }
+
+  /** The job that a process began, also if it has ended. */
+  begunBy(pid: number): Job | undefined {
+    return [...this.#ended, ...this.#jobs].findLast((job) => job.pid === pid);
+  }
+
+  /** The processes as rows, as if they were all at home. */
   rows(node: string): ProcessRow[] {
-    this.#prune();
-    return [...this.#jobs.values()].flatMap((job) => {
-      const found = findProcess(job.pid);
-      if (found === undefined) return [];
-      const { pid, uids, comm, threads, memoryBytes } = found;
-      const still = { moves: 0, forwarded: 0, forwardedPerSecond: 0, state: 'home' as const };
-      return [{ pid, uid: uids[0], comm, where: node, home: node, threads, memoryBytes, ...still, reason: job.reason }];
-    });
+    return this.all().flatMap((job) =>
+      [...job.members.values()].flatMap(({ pid, reason }) => {
+        const found = findProcess(pid);
+        if (found === undefined) return [];
+        const { uids, comm, threads, memoryBytes, cpuMs } = found;
+        const still = { moves: 0, forwarded: 0, forwardedPerSecond: 0, state: 'home' as const };
+        const row = { pid, uid: uids[0], comm, where: node, home: node, threads, memoryBytes, cpuMs };
+        return [{ ...row, ...still, reason, job: job.options.job }];
+      }),
+    );
   }
 
-  /** Done at each use, so that the table never holds more than the processes of this machine. */
-  #prune(): void {
-    for (const job of this.#jobs.values()) if (!this.isAlive(job)) this.#jobs.delete(job.pid);
+  list(): JobRow[] {
+    return this.all().map(({ pid, uid, options, members }) => ({
+      pid,
+      uid,
+      tag: options.job,
+      processes: [...members.values()].map((member) => member.pid),
+    }));
   }
+
+  save(): void {
+    if (this.#file === undefined) return;
+    const stored = [...this.#jobs].map(({ group, members, ...job }) => ({
+      ...job,
+      directory: group?.directory,
+      members: [...members.values()].map(({ pid, startTime, reason, held }) => ({ pid, startTime, reason, held })),
+    }));
+    writeJobs(this.#file, stored);
+  }
+
+  #admit(job: Job, pid: number): Member | undefined {
+    const found = findProcess(pid);
+    if (found === undefined || found.ended || found.kernelThread) return undefined;
+    const member: Member = { pid, startTime: found.startTime, job };
+    job.members.set(pid, member);
+    return member;
+  }
+
+  #end(job: Job): void {
+    this.#jobs.delete(job);
+    job.group?.remove();
+    this.#ended.push(job);
+    if (this.#ended.length > REMEMBERED_ENDS) this.#ended.shift();
+    this.save();
+  }
+
+  /** The processes of a job that has no cgroup. */
+  #unbound(job: Job, marked: ReadonlyMap<number, string>): Set<number> {
+    const isOthers = (pid: number): boolean => [...this.#jobs].some((other) => other !== job && other.members.has(pid));
+    const carrying = [...marked].filter(([, mark]) => mark === job.id).map(([pid]) => pid);
+    return descendants([...job.members.keys(), ...carrying], isOthers);
+  }
+
+  /** The innermost job that a process is in, by its cgroup or else by its mark. */
+  #search(pid: number): Job | undefined {
+    const directory = cgroupDirectory(pid);
+    const jobs = [...this.#jobs];
+    const within = jobs.filter(({ group }) => directory !== undefined && group?.includes(directory) === true);
+    if (within.length > 0)
+      return within.reduce((a, b) => (a.group!.directory.length > b.group!.directory.length ? a : b));
+    if (jobs.every(({ group }) => group !== undefined)) return undefined;
+    const mark = markOf(pid);
+    return jobs.find(({ id, group }) => group === undefined && id === mark);
+  }
+
+  #marked(): Map<number, string> {
+    const due = performance.now() - this.#searched > MARK_SEARCH_MS;
+    if (!due || [...this.#jobs].every(({ group }) => group !== undefined)) return new Map();
+    this.#searched = performance.now();
+    return markedProcesses();
+  }
+}
+
+function withoutUndefined(options: RunOptions): RunOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

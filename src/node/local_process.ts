@@ -13,6 +13,8 @@ export interface LocalProcess {
   comm: string;
   threads: number;
   memoryBytes: number;
+  /** CPU time used on this node. */
+  cpuMs: number;
   /** Clock ticks since boot; with the pid it names a process for good, because pids come again. */
   startTime: number;
   /** It has ended and waits for its parent, or is just about to end. */
@@ -23,10 +25,14 @@ export interface LocalProcess {
   threadGroup: number;
 }
 
+/** Of the times in /proc/PID/stat: USER_HZ, 100 everywhere. */
+const TICK_MS = 10;
+
 /** @returns undefined if there is no such process */
 export function findProcess(pid: number): LocalProcess | undefined {
   try {
     const fields = status(pid);
+    const stat = statFields(pid);
     const number = (name: string): number => Number.parseInt(fields.get(name) ?? '0', 10);
     const state = fields.get('State')?.[0] ?? '';
     return {
@@ -35,7 +41,8 @@ export function findProcess(pid: number): LocalProcess | undefined {
       comm: readFileSync(`/proc/${pid}/comm`, 'latin1').trimEnd(),
       threads: number('Threads'),
       memoryBytes: number('VmRSS') * 1024,
-      startTime: Number(statFields(pid)(22)),
+      cpuMs: (Number(stat(14)) + Number(stat(15))) * TICK_MS,
+      startTime: Number(stat(22)),
       ended: state === 'Z' || state === 'X',
       kernelThread: !fields.has('VmSize') && state !== 'Z' && state !== 'X',
       threadGroup: number('Tgid'),

@@ -1,17 +1,16 @@
 /**
  * Puts the processes of placed jobs (`mosrun -r NODE`) on their node: the first one when it has become the program, each
  * other one when it appears. Those that are born away or execute a program are told by the engine; those that are born
- * at home, where nothing is traced, are looked for among the children of the job's processes.
+ * at home, where nothing is traced, are looked for in the job's cgroup.
  *
  * Promise: never throws, for nobody is left to be told; why a process stays is shown by `mosps`.
  */
 import { messageOf } from '../lib/errors.ts';
-import { childrenOf } from '../sys/procfs.ts';
 import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
 import { RefusedError } from '../wire/line_errors.ts';
 import { pause } from './backoff.ts';
 import type { EngineLink } from './engine_link.ts';
-import type { Job, Jobs } from './jobs.ts';
+import type { Jobs, Member } from './jobs.ts';
 import type { Log } from './log.ts';
 
 /** Attempts to move a process while its node says that it is busy. */
@@ -19,7 +18,7 @@ const PLACE_ATTEMPTS = 5;
 /** Milliseconds between them; grows by as much each time. */
 const PLACE_PAUSE_MS = 100;
 /**
- * Milliseconds between two looks for children at home. A child that is there at two looks is moved; what is over sooner
+ * Milliseconds between two looks for processes at home. One that is there at two looks is moved; what is over sooner
  * is cheaper at home. Smaller: longer away; larger: less work for mosd.
  */
 const LOOK_MS = 50;
@@ -34,8 +33,8 @@ export interface PlacementOptions {
 
 export class Placement {
   readonly #options: PlacementOptions;
-  /** Children of placed jobs that were seen at home once. */
-  #seen = new Map<number, Job>();
+  /** Processes of placed jobs that were seen at home once. */
+  #seen = new Set<Member>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PlacementOptions) {
@@ -47,25 +46,30 @@ export class Placement {
     this.#timer = undefined;
   }
 
-  /** Moves a process of a job to where its user wants it. */
-  async place(job: Job): Promise<void> {
-    const { engine, jobs, log, targetOf } = this.#options;
-    const { pid } = job;
-    const to = wishedNode(job);
-    if (to === undefined) return;
+  /** mosd has started anew: it goes on looking after the jobs that it knew. */
+  resume(): void {
     this.#watch();
-    for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(job); attempt += 1) {
+  }
+
+  /** Moves a process of a job to where its user wants it. */
+  async place(member: Member): Promise<void> {
+    const { engine, jobs, log, targetOf } = this.#options;
+    const { pid } = member;
+    for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(member); attempt += 1) {
+      const to = wishedNode(member);
+      if (to === undefined) return;
+      this.#watch();
       try {
         const target = await targetOf(to);
         if (target === undefined) return;
         const result = await engine.engine.migrate({ pid, to: target }, () => {});
         log('run.placed', { pid, to, freezeMs: result.freezeMs, totalMs: result.totalMs, bytes: result.bytes });
-        job.reason = undefined;
+        member.reason = undefined;
         return;
       } catch (error) {
-        if (!jobs.isAlive(job)) return;
-        job.reason = messageOf(error);
-        log('run.stays', { pid, to, attempt, why: job.reason });
+        if (!jobs.isAlive(member)) return;
+        member.reason = messageOf(error);
+        log('run.stays', { pid, to, attempt, why: member.reason });
         if (!(error instanceof RefusedError) || error.code !== 'busy') return;
         await pause(attempt * PLACE_PAUSE_MS, new AbortController().signal);
       }
@@ -74,15 +78,25 @@ export class Placement {
 
   onEvent(event: EngineEvent): void {
     const { jobs } = this.#options;
-    if (event.event === 'born') {
-      jobs.join(event.parent, event.pid);
-      this.#seen.delete(event.pid); // it is away already
-      return;
+    switch (event.event) {
+      case 'left':
+        return jobs.isAway(event.pid);
+      case 'used':
+        return jobs.used(event.pid, event.cpuMs);
+      case 'born': {
+        const child = jobs.join(event.parent, event.pid);
+        jobs.isAway(event.pid);
+        if (child !== undefined) this.#seen.delete(child); // it is away already
+        return;
+      }
+      case 'executed': {
+        const { pid, parent } = event;
+        const member = parent === undefined ? jobs.of(pid) : jobs.join(parent, pid);
+        if (member === undefined) return;
+        this.#seen.delete(member);
+        void this.place(member);
+      }
     }
-    const { pid, parent } = event;
-    const job = jobs.get(pid) ?? (parent === undefined ? undefined : jobs.join(parent, pid));
-    this.#seen.delete(pid);
-    if (job !== undefined) void this.place(job);
   }
 
   #watch(): void {
@@ -95,21 +109,13 @@ export class Placement {
   /** @returns whether there is anything to look for */
   #look(): boolean {
     const { jobs } = this.#options;
-    const placed = jobs.all().filter((job) => wishedNode(job) !== undefined);
     const old = this.#seen;
-    this.#seen = new Map();
-    for (const job of placed) {
-      for (const pid of childrenOf(job.pid)) {
-        if (jobs.get(pid) !== undefined) continue;
-        const child = jobs.join(job.pid, pid);
-        if (child !== undefined) this.#seen.set(pid, child);
-      }
-    }
-    for (const job of old.values()) void this.place(job);
-    return placed.length > 0;
+    this.#seen = new Set(jobs.refresh().filter((member) => wishedNode(member) !== undefined));
+    for (const member of old) void this.place(member);
+    return jobs.any((job) => job.options.restrict !== undefined);
   }
 }
 
-function wishedNode({ options }: Job): string | undefined {
-  return options.home === true ? undefined : options.restrict;
+function wishedNode({ job, held }: Member): string | undefined {
+  return job.options.home === true || held === true ? undefined : job.options.restrict;
 }

@@ -1,5 +1,5 @@
 /** The operations of mosd with their types (see command_protocol.ts), for the commands. */
-import type { MosdHello, MosdList, NodeRow, RunOptions } from './command_protocol.ts';
+import type { CpuUse, JobMoveResult, JobRow, MosdHello, MosdList, NodeRow, RunOptions } from './command_protocol.ts';
 import type { CallList, MigrationProgress, MoveResult, ReleaseResult } from './engine_protocol.ts';
 import type { LineClient } from './line_client.ts';
 
@@ -61,6 +61,26 @@ export class CommandClient {
 
   calls(pid: number): Promise<CallList> {
     return this.#client.request('calls', { pid }) as Promise<CallList>;
+  }
+
+  /** The caller's jobs; root's are all. */
+  jobs(): Promise<JobRow[]> {
+    return this.#client.request('jobs') as Promise<JobRow[]>;
+  }
+
+  /** Moves all processes of the jobs of a name, and whatever they start from now on. */
+  migrateJob(job: string, to: string): Promise<JobMoveResult> {
+    return this.#client.request('migrate-job', { job, to }, { timeoutMs: MOVE_TIMEOUT_MS }) as Promise<JobMoveResult>;
+  }
+
+  /** CPU time of a process that runs. */
+  time(pid: number): Promise<CpuUse> {
+    return this.#client.request('time', { pid }) as Promise<CpuUse>;
+  }
+
+  /** Brings a process home, where it is to stay. */
+  attach(pid: number): Promise<{ from?: string }> {
+    return this.#client.request('attach', { pid }, { timeoutMs: MOVE_TIMEOUT_MS }) as Promise<{ from?: string }>;
   }
 
   /** Ends mosd and its engine after everything has come home. */

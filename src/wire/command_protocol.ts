@@ -16,14 +16,45 @@ export interface MosdHello {
   engineDown?: string;
 }
 
-/** What the user wishes for a program that mosrun is about to become. */
+/** What the user wishes for a program that mosrun is about to become; what is not said is as for the job it belongs to. */
 export interface RunOptions {
   /** The node to run on (`-r`). */
   restrict?: string;
   /** Run at home (`-h`). */
   home?: boolean;
-  /** No automatic migration (`-L`). */
+  /** No automatic migration (`-L`); false: it is allowed (`-l`). */
   stay?: boolean;
+  /** Name of the job, for commands on all its processes (`-J`). */
+  job?: string;
+}
+
+export interface RunResult {
+  node: string;
+  /** To be put into the program's environment, where only that tells the processes of a job. */
+  mark?: string;
+}
+
+export interface JobRow {
+  /** The process that mosrun became. */
+  pid: number;
+  uid: number;
+  tag?: string;
+  /** All that run, those that are away with their ids at home. */
+  processes: number[];
+}
+
+/** What became of a command to all processes of a job. */
+export interface JobMoveResult {
+  moved: number[];
+  /** Those that are where they were, and why. */
+  stayed: { pid: number; why: string }[];
+}
+
+export interface CpuUse {
+  /** Milliseconds on this node. */
+  homeMs: number;
+  /** Milliseconds on other nodes. */
+  awayMs: number;
 }
 
 export interface NodeRow extends PeerConfig {
@@ -41,6 +72,9 @@ export interface MosdList extends ProcessList {
   /** Started by mosrun and at home now. */
   home: ProcessRow[];
 }
+
+/** In the environment of a job's processes, where there are no cgroups. */
+export const JOB_MARK = 'MOSIX_JOB';
 
 /** mosd's socket in a run directory. */
 export function commandSocket(runDir: string): string {

@@ -79,6 +79,14 @@ export interface ProcessRow {
   forwarded: number;
   forwardedPerSecond: number;
   state: ProcessState;
+  /** Of a guest: its process on the hosting node. */
+  hostPid?: number;
+  /** CPU time, wherever it ran, milliseconds. */
+  cpuMs?: number;
+  /** Part of it on other nodes. */
+  cpuAwayMs?: number;
+  /** The job's name, as mosrun was told. */
+  job?: string;
   /** Why it came home, or why it did not leave. */
   reason?: string;
   since?: number;
@@ -95,6 +103,10 @@ export interface ProcessList {
 
 /** What became of a process while it was away. */
 export type EngineEvent =
+  /** It runs there now. */
+  | { event: 'left'; pid: number }
+  /** A stay elsewhere is over, by its return or its end. */
+  | { event: 'used'; pid: number; cpuMs: number }
   /** It was made there. */
   | { event: 'born'; pid: number; parent: number }
   /** It is at home again, as another program. */

@@ -108,6 +108,7 @@ export const nr = {
   dup3: 292,
   pipe2: 293,
   rt_tgsigqueueinfo: 297,
+  getrusage: 98,
   prlimit64: 302,
   setns: 308,
   process_vm_readv: 310,

@@ -1,0 +1,157 @@
+/** mosix doctor: what this machine lacks, what that costs, and the way out. */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { arch, release } from 'node:os';
+
+import { parseCommandLine } from '../lib/arguments.ts';
+import { configFile, loadConfig, loadKey } from '../lib/config.ts';
+import { messageOf } from '../lib/errors.ts';
+import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { jsonLine } from '../lib/json_lines.ts';
+import { cgroupDirectory } from '../sys/cgroups.ts';
+import { withDaemon } from './daemon_client.ts';
+import { colour, writeOut, type Colour } from './terminal.ts';
+
+const HELP = `Usage: mosix doctor [--json]
+
+Looks at what a node needs of its machine: kernel, rights, configuration, daemons, other nodes. Says of each whether it
+is there, and if not, what that costs and what to do. Changes nothing.
+
+Exit codes: 0 nothing that is needed is missing, 1 something is, 2 bad usage.
+`;
+
+interface Finding {
+  what: string;
+  /** `worse`: it works, but not as well. */
+  state: 'ok' | 'worse' | 'missing';
+  /** What was found, and if it is not well, what it costs or how to mend it. */
+  text: string;
+}
+
+const COLOURS: Readonly<Record<Finding['state'], Colour>> = { ok: 'green', worse: 'yellow', missing: 'red' };
+
+export async function doctor(args: readonly string[]): Promise<number> {
+  const line = parseCommandLine(args, { options: { json: { type: 'boolean' }, help: { type: 'boolean' } } });
+  if (line.flags.has('help')) {
+    writeOut(HELP);
+    return EXIT.done;
+  }
+  if (line.operands.length > 0)
+    throw new CommandError(`there is nothing to do with "${line.operands[0]}"; see mosix doctor --help`, EXIT.usage);
+  const findings = [...machine(), ...configuration(), ...(await daemons())];
+  if (line.flags.has('json')) writeOut(jsonLine(findings));
+  else
+    for (const { what, state, text } of findings)
+      writeOut(`${colour(state.padEnd(8), COLOURS[state])}${what}: ${text}\n`);
+  return findings.some(({ state }) => state === 'missing') ? EXIT.failed : EXIT.done;
+}
+
+const finding = (what: string, holds: boolean, texts: { ok: string; otherwise: string; worse?: boolean }): Finding => ({
+  what,
+  state: holds ? 'ok' : texts.worse === true ? 'worse' : 'missing',
+  text: holds ? texts.ok : texts.otherwise,
+});
+
+function machine(): Finding[] {
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
+  const since = (wanted: number, than: number): boolean => major > wanted || (major === wanted && minor >= than);
+  const spaces = ['user', 'pid', 'mnt', 'net', 'ipc', 'uts', 'time'].filter((name) => !namespaceWorks(name));
+  return [
+    finding('processor', arch() === 'x64', { ok: arch(), otherwise: `${arch()}: only x64 can host or send programs` }),
+    finding('kernel', since(5, 19), { ok: release(), otherwise: `${release()} is too old: 5.19 or newer is needed` }),
+    finding('page scan', since(6, 7), {
+      ok: 'the kernel finds pages with content by itself',
+      otherwise: 'kernels before 6.7 do not find pages with content by themselves: large programs freeze longer',
+      worse: true,
+    }),
+    finding('namespaces', spaces.length === 0, {
+      ok: 'guests get surroundings of their own',
+      otherwise: `no ${spaces.join(', ')} namespaces: guests cannot be hosted; see /proc/sys/user/max_*_namespaces`,
+    }),
+    finding('seccomp', contentOf('/proc/sys/kernel/seccomp/actions_avail').includes('user_notif'), {
+      ok: 'calls of guests can be caught',
+      otherwise: 'the kernel has no seccomp notification (CONFIG_SECCOMP_FILTER): guests cannot be hosted',
+    }),
+    finding('ptrace', contentOf('/proc/sys/kernel/yama/ptrace_scope').trim() !== '3', {
+      ok: 'programs can be stopped and moved',
+      otherwise: 'kernel.yama.ptrace_scope is 3: nothing can be moved until the machine starts anew with less',
+    }),
+    cgroups(),
+  ];
+}
+
+function cgroups(): Finding {
+  const directory = cgroupDirectory('self');
+  return finding('cgroups', directory !== undefined && isWritable(directory), {
+    ok: 'jobs and guests get cgroups of their own',
+    otherwise:
+      'no writable cgroup2 here (as root): processes of a job are found by a mark in their environment, and ' +
+      'guests are not limited',
+    worse: true,
+  });
+}
+
+function configuration(): Finding[] {
+  const file = configFile(undefined);
+  if (!existsSync(file)) return [{ what: 'configuration', state: 'missing', text: `no ${file}; mosix up makes one` }];
+  try {
+    const { name, address, keyFile, peers } = loadConfig(file);
+    const own: Finding = {
+      what: 'configuration',
+      state: 'ok',
+      text: `${file}: node ${name} at ${address}, other nodes: ${peers.length}`,
+    };
+    if (process.geteuid?.() !== 0) return [own, { what: 'key', state: 'ok', text: 'only root can look at it' }];
+    loadKey(keyFile);
+    return [own, { what: 'key', state: 'ok', text: keyFile }];
+  } catch (error) {
+    return [{ what: 'configuration', state: 'missing', text: messageOf(error) }];
+  }
+}
+
+async function daemons(): Promise<Finding[]> {
+  try {
+    return await withDaemon(async (mosd) => {
+      const { pid, version, engineDown } = await mosd.hello();
+      const nodes = await mosd.nodes();
+      return [
+        { what: 'mosd', state: 'ok', text: `process ${pid}, version ${version}` },
+        finding('engine', engineDown === undefined, { ok: 'it answers', otherwise: `${engineDown}; see mosix logs` }),
+        ...nodes
+          .filter(({ self }) => self !== true)
+          .map(({ name, state, why, rttMs }) =>
+            finding(`node ${name}`, state === 'up', {
+              ok: `${rttMs?.toFixed(2) ?? '?'} ms away`,
+              otherwise: why ?? state,
+              worse: true,
+            }),
+          ),
+      ];
+    });
+  } catch (error) {
+    return [{ what: 'mosd', state: 'missing', text: messageOf(error) }];
+  }
+}
+
+function namespaceWorks(name: string): boolean {
+  const limit = contentOf(`/proc/sys/user/max_${name}_namespaces`).trim();
+  return existsSync(`/proc/self/ns/${name}`) && limit !== '0';
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,14 @@
+/** The form of what mosrun wishes for a job, from a user and in the file of jobs. */
+import * as v from 'valibot';
+
+/** Letters for a tag: it stands in tables and on command lines. */
+const TAG = /^[\w.:+-]{1,32}$/;
+
+export const tagSchema = v.pipe(v.string(), v.regex(TAG, 'a job tag is 1 to 32 letters, digits or . _ : + -'));
+
+export const runOptionsSchema = v.strictObject({
+  restrict: v.optional(v.string()),
+  home: v.optional(v.boolean()),
+  stay: v.optional(v.boolean()),
+  job: v.optional(tagSchema),
+});
