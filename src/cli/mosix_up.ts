@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
 import { reasonOf } from '../lib/errors.ts';
@@ -12,6 +12,7 @@ import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { isNodeName } from '../lib/node_name.ts';
 import { DEFAULT_KEY_FILE } from '../lib/places.ts';
 import { LineClient } from '../wire/line_client.ts';
+import { launcherOf } from './launcher.ts';
 import { status } from './mosix_status.ts';
 import { daemonSocket } from './refusals.ts';
 import { writeOut } from './terminal.ts';
@@ -68,9 +69,7 @@ function lineOf(args: readonly string[], help: string): CommandLine | undefined 
 
 /** Runs it as it is, with its own messages. @returns its exit code */
 function mosd(args: readonly string[]): number {
-  const launcher = join(dirname(import.meta.dirname), 'bin', 'mosd');
-  const path = existsSync(launcher) ? launcher : join(dirname(dirname(import.meta.dirname)), 'bin', 'mosd');
-  const { status: code, error } = spawnSync(path, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status: code, error } = spawnSync(launcherOf('mosd'), args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (error !== undefined) throw error;
   return code ?? EXIT.failed;
 }

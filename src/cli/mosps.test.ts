@@ -35,7 +35,7 @@ test('mosps shows where processes are, how they fare and why they came home', as
   const rows = [first, ...more];
   const line = rows.find((text) => text.startsWith('4194301')) ?? '';
   assert.match(line, /^4194301 +\S+ +n2 +n1 +4 +34\.5 MB +\S+ m?s +3 +1\.23k +away +sort$/);
-  assert.match(rows.at(-1) ?? '', /home +evil\?\[2J +io_uring_setup$/);
+  assert.match(rows.at(-1) ?? '', /home +evil\?\[2J +it called io_uring_setup$/);
   assert.equal(code, 0);
 });
 

@@ -43,12 +43,12 @@ export function processTable(
   const ordered = rows.toSorted((a, b) => a.pid - b.pid);
   const all = fields(userName).filter(({ title }) => title !== 'JOB' || rows.some(({ job }) => job !== undefined));
   if (width === Infinity) {
-    const why: Field = { title: 'WHY', align: 'left', rank: 0, of: ({ reason }) => reason ?? '' };
+    const why: Field = { title: 'WHY', align: 'left', rank: 0, of: ({ reason }) => sentence(reason) };
     return lines([...all, why], ordered, width);
   }
   const fitting = fit(all, ordered, width);
   const [titles, ...table] = lines(fitting, ordered, width);
-  return [titles, ...table.flatMap((line, index) => [line, ...reasonLines(ordered[index].reason, width)])];
+  return [titles, ...table.flatMap((line, index) => [line, ...reasonLines(sentence(ordered[index].reason), width)])];
 }
 
 function lines(columns: readonly Field[], rows: readonly ProcessRow[], width: number): string[] {
@@ -72,9 +72,14 @@ function fit(all: readonly Field[], rows: readonly ProcessRow[], width: number):
 
 const INDENT = '    ';
 
+/** The engine gives the bare name of a call that is made at home only. */
+function sentence(reason = ''): string {
+  return /^[a-z]+[a-z0-9]*_[a-z0-9_]+$/.test(reason) ? `it called ${reason}` : reason;
+}
+
 /** A sentence broken between its words. */
-function reasonLines(reason: string | undefined, width: number): string[] {
-  if (reason === undefined || reason === '') return [];
+function reasonLines(reason: string, width: number): string[] {
+  if (reason === '') return [];
   const room = Math.max(20, width - INDENT.length);
   const out: string[] = [];
   for (const word of reason.split(/\s+/)) {

@@ -3,7 +3,6 @@
  * time(1) it stands beside the program for as long as that runs; the signals of the terminal are the program's.
  */
 import { writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 
 import { messageOf } from '../lib/errors.ts';
 import { formatMilliseconds } from '../lib/format.ts';
@@ -11,6 +10,7 @@ import { kernel } from '../sys/kernel.ts';
 import { Memory } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { BlockingClient } from './blocking_client.ts';
+import { launcherOf } from './launcher.ts';
 import { daemonSocket } from './refusals.ts';
 
 const ANSWER_MS = 10_000;
@@ -20,11 +20,10 @@ export function runTimed(args: readonly string[]): number {
   const options = args.indexOf('--time');
   const begin = performance.now();
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
-  const launcher = join(dirname(import.meta.dirname), 'bin', 'mosrun');
   // Loaded here only: mosrun without --time stands in front of every program and has no use for them.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { signals } = process.getBuiltinModule('node:os').constants;
-  const child = spawnSync(launcher, args.toSpliced(options, 1), { stdio: 'inherit' });
+  const child = spawnSync(launcherOf('mosrun'), args.toSpliced(options, 1), { stdio: 'inherit' });
   if (child.error !== undefined) throw child.error;
   report(child.pid, performance.now() - begin);
   return child.status ?? 128 + (child.signal === null ? 0 : signals[child.signal]);

@@ -50,6 +50,7 @@ export class Jobs {
   /** Jobs of processes that are away: they may have ended when their last word comes. */
   readonly #away = new Map<number, Job>();
   #searched = -Infinity;
+  #marks: ReadonlyMap<number, string> = new Map();
 
   /** @param file What outlives mosd; none in memory only. */
   constructor(file?: string) {
@@ -114,10 +115,9 @@ export class Jobs {
   /** Looks which processes the jobs have now, and which jobs have ended. @returns those that are new */
   refresh(): Member[] {
     const fresh: Member[] = [];
-    const marked = this.#marked();
     for (const job of this.#jobs) {
       for (const member of job.members.values()) if (!this.isAlive(member)) job.members.delete(member.pid);
-      for (const pid of job.group?.processes() ?? this.#unbound(job, marked)) {
+      for (const pid of job.group?.processes() ?? this.#unbound(job)) {
         const member = job.members.has(pid) ? undefined : this.#admit(job, pid);
         if (member !== undefined) fresh.push(member);
       }
@@ -218,9 +218,12 @@ export class Jobs {
   }
 
   /** The processes of a job that has no cgroup. */
-  #unbound(job: Job, marked: ReadonlyMap<number, string>): Set<number> {
+  #unbound(job: Job): Set<number> {
     const isOthers = (pid: number): boolean => [...this.#jobs].some((other) => other !== job && other.members.has(pid));
-    const carrying = [...marked].filter(([, mark]) => mark === job.id).map(([pid]) => pid);
+    // Before a job counts as ended one looks again: its last processes may have lost their parents just now.
+    const carrying = [...this.#marked(job.members.size === 0)]
+      .filter(([, mark]) => mark === job.id)
+      .map(([pid]) => pid);
     return descendants([...job.members.keys(), ...carrying], isOthers);
   }
 
@@ -236,11 +239,12 @@ export class Jobs {
     return jobs.find(({ id, group }) => group === undefined && id === mark);
   }
 
-  #marked(): Map<number, string> {
-    const due = performance.now() - this.#searched > MARK_SEARCH_MS;
-    if (!due || [...this.#jobs].every(({ group }) => group !== undefined)) return new Map();
-    this.#searched = performance.now();
-    return markedProcesses();
+  #marked(now: boolean): ReadonlyMap<number, string> {
+    if (now || performance.now() - this.#searched > MARK_SEARCH_MS) {
+      this.#searched = performance.now();
+      this.#marks = markedProcesses();
+    }
+    return this.#marks;
   }
 }
 
