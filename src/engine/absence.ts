@@ -13,15 +13,15 @@ import { Deputy } from './deputy.ts';
 import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
 import type { MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
-import type { FileSupply, WantedFile } from './file_supply.ts';
+import type { FileSupply } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
 import { specialNames, type ProcessImage } from './image.ts';
-import { holdAt } from './hold.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
-import { OnwardMove, refusal } from './onward_move.ts';
+import { LiveAtHome } from './live_home.ts';
+import { OnwardMove } from './onward_move.ts';
 import { Question } from './question.ts';
-import type { GoingOn, OnwardOrder } from './send_on.ts';
+import type { GoingOn } from './send_on.ts';
 import { writePages } from './page_stream.ts';
 import { Recalls } from './recalls.ts';
 import { setMemoryLimits } from './restore.ts';
@@ -97,6 +97,7 @@ export class Absence implements Traveller {
   /** Calls the body made, for `mosix calls`; filled when it comes home. */
   calls: [string, { count: number; milliseconds: number }][] = [];
   reason = '';
+  readonly #live: LiveAtHome;
   /** The program's own. */
   #limits: [string, string][];
 
@@ -113,12 +114,16 @@ export class Absence implements Traveller {
     this.#limits = options.limits;
     this.#supply = options.supply;
     this.#question = new Question(context.loop);
+    this.#live = new LiveAtHome(options.supply, () => {
+      if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
+    });
     this.#recalls = new Recalls(context.loop);
     this.#gauge = new BodyGauge(context.loop, options.left?.image.cpuTime ?? 0);
     const events = {
       ended: (status: TaskStatus) => this.#onEnded(status),
       executed: (stop: StoppedTask) => this.#onExecuted(stop),
       lodgerExecuted: (stop: StoppedTask) => this.#onLodgerExecuted(stop),
+      touchesLive: (fd: number) => this.#live.touches(fd),
     };
     this.#deputy = new Deputy({ pid, stub, link, loop: context.loop, held, events });
   }
@@ -133,6 +138,10 @@ export class Absence implements Traveller {
 
   get served(): number {
     return this.#deputy.served;
+  }
+
+  get deputy(): Deputy {
+    return this.#deputy;
   }
 
   get threads(): number {
@@ -163,6 +172,7 @@ export class Absence implements Traveller {
   begin(): void {
     this.#context.began(this);
     this.#listen(this.#link);
+    this.#live.watch(this.#supply);
   }
 
   #listen(link: GuestLink): void {
@@ -174,12 +184,8 @@ export class Absence implements Traveller {
 
   // ---- away ----
 
-  get deputy(): Deputy {
-    return this.#deputy;
-  }
-
   #onFrame(frame: Frame): void {
-    const deputy = this.#deputy;
+    const { deputy } = this;
     switch (frame.type) {
       case frameType.request:
         return deputy.onRequest(frame);
@@ -221,6 +227,11 @@ export class Absence implements Traveller {
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
       case frameType.use:
         return this.#gauge.onTold(frame);
+      case frameType.writeBack:
+        return this.#live.onFrame(frame);
+      case frameType.syncFiles:
+        this.#live.onFrame(frame);
+        return deputy.reply(frame.id, 0);
       case frameType.surveyed:
       case frameType.goingOn:
         return this.#question.onAnswer(frame);
@@ -322,7 +333,7 @@ export class Absence implements Traveller {
   }
 
   #onLinkLost(error: Error): void {
-    const deputy = this.#deputy;
+    const { deputy } = this;
     const { left, limits } = this.#options;
     if (this.#state === 'gone') return;
     this.#question.abandon(error);
@@ -362,43 +373,30 @@ export class Absence implements Traveller {
     if (this.#state !== 'away') throw new CannotFreeze(this.pid, 'busy', `it is ${this.#state}`);
     this.#state = 'moving';
     const start = performance.now();
-    const { pid, uid, command } = this;
-    let move: OnwardMove | undefined;
+    const { pid, uid, command, peer: present } = this;
+    const ask = <T>(type: number, value: unknown, answer: number): Promise<T> =>
+      this.#question.ask(this.#link, { type, value, answer, whom: `node ${present.name}` });
     try {
-      progress('connect', 0, 0);
-      const { files } = await this.#ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
-      const from = { pid, uid, command, stubBase: this.#deputy.stub.base, supply: this.#supply, files, progress };
-      move = await OnwardMove.prepare(this.#context, peer, from);
-      await holdAt('onward-prepared', pid, this.#context);
-      progress('freeze', 0, 0);
-      const order: OnwardOrder = { to: peer, ticket: move.ticket };
-      const left = await this.#ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
-      if (left.failed) throw refusal(pid, `node ${this.peer.name} did not send it on: ${left.failed}`, left.passing);
-      const frozenAt = performance.now() - left.frozenFor;
-      await holdAt('onward-going', pid, this.#context);
-      await move.ready();
-      await holdAt('onward-ready', pid, this.#context);
-      if (!this.#moving()) throw new CannotFreeze(pid, 'busy', `it is ${this.#state}`);
-      await move.begin();
+      const { move, left, frozenAt } = await OnwardMove.carry(this.#context, peer, {
+        pid,
+        uid,
+        command,
+        stubBase: this.#deputy.stub.base,
+        node: present.name,
+        supply: this.#supply,
+        progress,
+        ask,
+        stillMoving: () => this.#state === 'moving',
+      });
       this.#commit(move, left);
-      const now = performance.now();
-      const times = { freezeMs: now - frozenAt, totalMs: now - start };
-      const result = { pid, to: peer.name, ...times, bytes: 0, threads: this.threads };
-      this.#context.log('process.went-on', { ...result });
+      const [freezeMs, totalMs] = [performance.now() - frozenAt, performance.now() - start];
+      const result = { pid, to: peer.name, freezeMs, totalMs, bytes: 0, threads: this.threads };
+      this.#context.log('process.went-on', result);
       return result;
     } catch (error) {
-      move?.abandon(String(error));
       this.#stayThere();
       throw error;
     }
-  }
-
-  #ask<T>(type: number, value: unknown, answer: number): Promise<T> {
-    return this.#question.ask(this.#link, { type, value, answer, whom: `node ${this.peer.name}` });
-  }
-
-  #moving(): boolean {
-    return this.#state === 'moving';
   }
 
   /** The body runs on the next node: from here on that is the only one. */
@@ -406,21 +404,21 @@ export class Absence implements Traveller {
     const last = this.#link;
     this.#link = move.link;
     this.peer = move.peer;
-    this.#supply.files.free();
+    this.#supply.close();
     this.#supply = move.supply;
+    this.#live.watch(move.supply);
     this.#state = 'away';
     this.#lostOnTheWay = undefined;
     this.#deputy.served++; // what it did on the last node may have been seen: it does not begin anew from here
     this.#deputy.moveTo(move.link, left.signalsReceived);
     this.#listen(move.link);
-    if (last.closed) return;
     last.sendFrame(frameType.wentOn, 0);
     last.closeWhenSent();
   }
 
   /** The body goes on where it is, if it still is there. */
   #stayThere(): void {
-    if (!this.#moving()) return;
+    if (this.#state !== 'moving') return;
     this.#state = 'away';
     const lost = this.#lostOnTheWay;
     this.#lostOnTheWay = undefined;
@@ -441,12 +439,12 @@ export class Absence implements Traveller {
   }
 
   #onHomecoming(message: Homecoming): void {
-    const deputy = this.#deputy;
+    const { deputy } = this;
     const { identify } = this.#options;
     this.#state = 'returning';
     this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
     this.calls = message.calls;
-    this.reason = message.reason;
+    this.reason = this.#live.reason || message.reason;
     this.#recalls.progress('pages', 0, message.bytesToCome);
     const tasks = deputy.takeApart();
     if (tasks.length === 0) return;
@@ -492,7 +490,7 @@ export class Absence implements Traveller {
       for (const tid of this.#deputy.lodgers) kernel.call(nr.kill, tid, SIGKILL);
       this.#deputy.dispose();
     }
-    this.#supply.files.free();
+    this.#supply.close();
     this.#link.closeWhenSent();
     this.#context.finished(this, how);
   }

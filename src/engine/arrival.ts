@@ -87,7 +87,7 @@ export class Guest {
   constructor(context: HostContext, link: GuestLink) {
     this.#context = context;
     this.#link = link;
-    this.#files = new GuestFiles(context.files, link);
+    this.#files = new GuestFiles(context.files, link, context.loop);
     link.onFrame = (frame) => this.onFrame(frame);
     link.onClose((error) => this.#end(error.message));
   }
@@ -240,12 +240,8 @@ export class Guest {
     this.#image = image;
     setLimits(stub.pid, image.limits);
     using session = stub.borrow(body, BigInt('0x' + image.threads[0].mask));
-    buildAddressSpace(
-      stub,
-      session,
-      image,
-      image.files.map((file) => this.#files.use(file)),
-    );
+    const files = image.files.map((file) => this.#files.use(file));
+    buildAddressSpace(stub, session, image, files);
     setProcessState(stub, session, image, { trapAction: true });
   }
 
@@ -283,6 +279,7 @@ export class Guest {
       image.threads.map(({ tid }, i) => ({ tid, task: threads[i] })),
       image.signals,
     );
+    this.#files.settle();
     this.#state = 'ready';
     this.#link.sendJson(frameType.ready, {});
   }
@@ -314,6 +311,7 @@ export class Guest {
       ...options,
       link: this.#link,
       loop: this.#context.loop,
+      shared: this.#files,
       homeIsAhead: this.#homeIsAhead,
       events: {
         comeHome: (reason) => this.#goHome(reason),
@@ -392,7 +390,7 @@ export class Guest {
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     const image = bodyImage(body, all, this.#space());
-    const ranges = contentRanges(stub.pid, image.mappings);
+    const ranges = contentRanges(stub.pid, image, (identity) => this.#files.descriptor(identity));
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,
@@ -410,7 +408,7 @@ export class Guest {
     return readAddressSpace(this.#body!.hostPid, {
       own: ownRanges(this.#body!),
       flags: true,
-      identify: (mapping) => this.#files.imageOf(mapping.inode),
+      identify: (mapping, pid, live) => this.#files.imageOf(mapping, pid, live),
     });
   }
 
@@ -431,7 +429,11 @@ export class Guest {
         if (free) this.#state = 'moving';
         return free;
       },
-      paused: (paused) => (this.#paused = paused),
+      paused: (paused) => {
+        this.#paused = paused;
+        this.#files.writeBack(true); // the next node takes that for what home has
+      },
+      liveFile: (identity) => this.#files.descriptor(identity),
     };
     this.#context.loop.start(
       () => sendOn(this.#context, order, source),

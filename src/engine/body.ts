@@ -7,7 +7,6 @@ import { MappingQuery } from '../sys/mapping_query.ts';
 import { planCall } from '../sys/marshal.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { SIGTRAP, StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
-import { poke } from '../sys/remote_memory.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS } from '../sys/x64/registers.ts';
@@ -22,10 +21,11 @@ import {
   sendLargeCall,
   withoutBuffer,
   withoutUnwritable,
+  writeInto,
   type BodyCall,
   type Sent,
 } from './body_call.ts';
-import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping } from './body_host.ts';
+import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping, SharedMemory } from './body_host.ts';
 import { freezeBody, type FrozenThread } from './body_freeze.ts';
 import { BodyThread, callToInterrupt } from './body_thread.ts';
 import { CallStatistics } from './call_statistics.ts';
@@ -43,12 +43,15 @@ import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
 const SIGKILL = 9;
+/** read, pread64, readv, sendfile, splice, preadv, copy_file_range, preadv2: what is read must be what was written to memory. */
+const readsFiles: ReadonlySet<number> = new Set([0, 17, 19, 40, 275, 295, 326, 327]);
 
 export class Body implements BodyHost {
   readonly pid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
   readonly loop: Loop;
+  readonly shared: SharedMemory;
   readonly threads: BodyThread[] = [];
   readonly calls = new CallStatistics();
   forwarded = 0;
@@ -76,6 +79,7 @@ export class Body implements BodyHost {
     this.stub = options.stub;
     this.link = options.link;
     this.loop = options.loop;
+    this.shared = options.shared;
     this.#family = options.family;
     this.homeIsAhead = options.homeIsAhead;
     this.#events = options.events;
@@ -170,6 +174,7 @@ export class Body implements BodyHost {
 
   /** Sends a call home; `call.onResult` or the program gets the result. */
   forward(thread: BodyThread, call: BodyCall): void {
+    this.shared.writeBack(readsFiles.has(call.nr));
     const sent = withoutUnwritable(call, this.#mappings);
     sent.large = isLarge(sent);
     thread.call = sent;
@@ -303,12 +308,7 @@ export class Body implements BodyHost {
 
   /** Writes into the body's memory; false where it may not. */
   write(address: number, bytes: Uint8Array): boolean {
-    try {
-      poke(this.hostPid, address, bytes);
-      return true;
-    } catch {
-      return false;
-    }
+    return writeInto(this.hostPid, address, bytes);
   }
 
   /** Lets a thread run that was made away. */

@@ -1,7 +1,7 @@
 /** One forwarded call of a body: its buffers are read from the body's memory, sent home, and its results written back. */
 import type { MappingQuery } from '../sys/mapping_query.ts';
 import { Memory } from '../sys/memory.ts';
-import { peek, readInto, readRanges, writeFrom, writeRanges, type Range } from '../sys/remote_memory.ts';
+import { peek, poke, readInto, readRanges, writeFrom, writeRanges, type Range } from '../sys/remote_memory.ts';
 import {
   badAddress,
   type BodyMemory,
@@ -290,4 +290,14 @@ function writeBuffer(pid: number, buffer: BufferPlan, { bytes, local }: { bytes:
   const parts = rangesBetween(buffer, 0, bytes);
   if (!buffer.back) return writeRanges(pid, parts, local) === bytes;
   return parts.every(({ offset, address, length }) => writeFrom(pid, address, length, local + offset) === length);
+}
+
+/** Writes into a body's memory. @returns false where it may not */
+export function writeInto(pid: number, address: number, bytes: Uint8Array): boolean {
+  try {
+    poke(pid, address, bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }

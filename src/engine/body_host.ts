@@ -28,6 +28,16 @@ export interface Birth {
   stub: Stub;
 }
 
+/** Memory that is shared, of which others than the body may have to hear. */
+export interface SharedMemory {
+  /** A child would share some of it. */
+  readonly sharesMemory: boolean;
+  /** The program has mapped anonymous memory shared. */
+  noteSharedMemory(): void;
+  /** Home gets what has changed in files; `always`: even if that costs more than a call. */
+  writeBack(always?: boolean): void;
+}
+
 export interface BodyHost {
   readonly pid: number;
   /** The process id as the hosting node sees it. */
@@ -35,6 +45,7 @@ export interface BodyHost {
   readonly stub: Stub;
   readonly link: GuestLink;
   readonly loop: Loop;
+  readonly shared: SharedMemory;
   readonly threads: readonly BodyThread[];
   readonly limits: [string, string][];
   /** Mask of the signals that wait at home. */
@@ -83,6 +94,7 @@ export interface BodyOptions {
   link: GuestLink;
   loop: Loop;
   family: Family;
+  shared: SharedMemory;
   /** Home's CLOCK_MONOTONIC less this host's, nanoseconds. */
   homeIsAhead: bigint;
   events: BodyEvents;

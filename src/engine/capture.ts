@@ -20,6 +20,7 @@ import { peek, type Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { Registers } from '../sys/x64/registers.ts';
 import type { FrozenTask } from './frozen_task.ts';
+import { dataRanges } from './live_files.ts';
 import { carryCall, isCutShort } from './interrupted_calls.ts';
 import {
   madeAs,
@@ -53,21 +54,28 @@ export interface AddressSpace {
   files: FileImage[];
 }
 
-/** How a mapped file of the local system is identified. */
-export type IdentifyFile = (mapping: Mapping, pid: number) => FileImage;
+/** How a mapped file of the local system is identified; a live one is mapped shared and writable. */
+export type IdentifyFile = (mapping: Mapping, pid: number, live: boolean) => FileImage;
 
 export function identifyByStat(node: string): IdentifyFile {
   const seen = new Map<string, FileImage>();
-  return (mapping, pid) => {
+  return (mapping, pid, live) => {
     const key = `${mapping.device} ${mapping.inode}`;
-    let file = seen.get(key);
+    let file = live ? undefined : seen.get(key);
     if (!file) {
       const stat = fs.statSync(mapFilesPath(pid, mapping), { bigint: true });
+      if (live) return liveImage(node, { key, name: mapping.name }, Number(stat.size));
       file = { identity: [node, key, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '), size: Number(stat.size) };
       seen.set(key, file);
     }
     return file;
   };
+}
+
+/** @param of `key`: device and inode, `name`: the file's, both as in /proc/PID/maps */
+export function liveImage(node: string, of: { key: string; name: string }, size: number): FileImage {
+  const live = of.name === '/dev/zero (deleted)' ? 'memory' : 'file'; // shared anonymous memory; proc(5)
+  return { identity: `${node} live ${of.key}`, size, live };
 }
 
 /** A name for the file behind a mapping that works even when it was deleted; proc(5), map_files. */
@@ -106,9 +114,10 @@ function readOnce(
       continue;
     const vmFlags = flags.get(m.start) ?? new Set<string>();
     refuseMapping(pid, m, vmFlags);
+    const live = m.permissions[3] === 's' && vmFlags.has('mw');
     let file = -1;
     if (m.inode !== 0) {
-      const image = options.identify(m, pid);
+      const image = options.identify(m, pid, live);
       file = files.findIndex((f) => f.identity === image.identity);
       if (file < 0) file = files.push(image) - 1;
     }
@@ -119,6 +128,7 @@ function readOnce(
       file,
       offset: m.offset,
       shared: m.permissions[3] === 's',
+      ...(live ? { live } : {}),
       flags: keptFlags.filter((f) => vmFlags.has(f)),
       name: m.name.startsWith('[') ? m.name : '',
     });
@@ -129,7 +139,8 @@ function readOnce(
 function refuseMapping(pid: number, m: Mapping, flags: ReadonlySet<string>): void {
   if (specialNames.has(m.name)) return;
   const where = `${m.name || 'memory'} at ${m.start.toString(16)}`;
-  if (m.permissions[3] === 's' && flags.has('mw')) throw new StaysHome(pid, `it maps ${where} shared and writable`);
+  if (m.permissions[3] === 's' && m.name.startsWith('/SYSV'))
+    throw new StaysHome(pid, `it uses System V shared memory (${where})`);
   if (flags.has('ht')) throw new StaysHome(pid, `it uses huge pages of hugetlbfs (${where})`);
   if (flags.has('io') || flags.has('pf')) throw new StaysHome(pid, `it maps a device (${where})`);
   if (flags.has('um') || flags.has('uw')) throw new StaysHome(pid, `it uses userfaultfd (${where})`);
@@ -320,14 +331,22 @@ export function interruptedSignals(pid: number, frozen: readonly FrozenTask[]): 
   );
 }
 
-/** The runs of pages with content of their own. */
-export function contentRanges(pid: number, space: readonly MappingImage[]): Range[] {
+/**
+ * The runs of pages with content of their own.
+ * @param liveFile a descriptor of a live file, by identity
+ */
+export function contentRanges(
+  pid: number,
+  space: AddressSpace,
+  liveFile: (identity: string) => number | undefined,
+): Range[] {
   using map = new PageMap(pid);
   const out: Range[] = [];
-  for (const m of space) {
+  for (const m of space.mappings) {
     // What was never writable has no content of its own (unless a debugger wrote into it).
-    if (specialNames.has(m.name) || m.shared || (madeAs(m).protection & PROT_WRITE) === 0) continue;
-    map.collect(m.start, m.end, m.file >= 0, out);
+    if (specialNames.has(m.name) || (madeAs(m).protection & PROT_WRITE) === 0) continue;
+    if (m.live) out.push(...dataRanges(liveFile(space.files[m.file].identity) ?? mapFilesPath(pid, m), m));
+    else map.collect(m.start, m.end, m.file >= 0, out);
   }
   return out;
 }

@@ -114,6 +114,7 @@ function make(body: BodyHost, thread: BodyThread, call: BodyCall, request: Clone
   if (thread.lodger) body.comeHome(thread, `${nameOf(call.nr)} behind vfork`);
   else if ((flags & neededForThread) === neededForThread) newThread(body, thread, call, request);
   else if (!more && isVfork(flags)) newLodger(body, thread, call, request);
+  else if (body.shared.sharesMemory) body.comeHome(thread, `${nameOf(call.nr)} with memory that the child shares`);
   else if (!more && isFork(flags)) newProcess(body, thread, call, request);
   else body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
 }

@@ -31,6 +31,7 @@ import { connectHost, prepareHost } from './preparation.ts';
 import { memoryOf } from './memory_use.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
+import { refuseSharers } from './sole_mapper.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
 import { keepTimers, stopTimers, withoutTimers } from './timers.ts';
 
@@ -92,7 +93,7 @@ export class Departure implements Traveller {
       if (!this.#absence) {
         if (!link.closed) link.sendJson(frameType.abort, { reason: String(error) });
         link.close();
-        this.#supply.files.free();
+        this.#supply.close();
       }
       throw error;
     }
@@ -105,12 +106,14 @@ export class Departure implements Traveller {
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
+    const files = this.#supply.announce(space);
+    refuseSharers(this.pid, space, { open: true });
     const stubBase = freeStubBase(this.pid);
     const { pid, uid, command } = this;
     await prepareHost(
       link,
       { pid, uid, command, home: this.#context.node, stubBase, onward: false },
-      { supply: this.#supply, files: this.#supply.announce(space), progress },
+      { supply: this.#supply, files, progress },
     );
     return stubBase;
   }
@@ -142,7 +145,7 @@ export class Departure implements Traveller {
       await this.#step('captured');
       link.sendJson(frameType.image, image);
       await this.#step('image-sent');
-      const ranges = contentRanges(this.pid, image.mappings);
+      const ranges = contentRanges(this.pid, image, (identity) => this.#supply.files.descriptor(identity));
       const total = ranges.reduce((sum, r) => sum + r.length, 0);
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
@@ -190,6 +193,9 @@ export class Departure implements Traveller {
       const more = { version: protocolVersion, files: this.#supply.announce(space) };
       await this.#supply.send(link, more, progress);
     }
+    refuseSharers(this.pid, space, { open: false });
+    if (this.#supply.watch.look())
+      throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
     this.#space = space;
     const image = captureImage(stub, frozen, space);
     image.limits = this.#limits;

@@ -24,7 +24,7 @@ import type { Frame, GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { drainSignals, signalImage } from './pending_signals.ts';
-import { adviseAway, dieOf } from './deputy_calls.ts';
+import { adviseAway, descriptorsWritten, dieOf } from './deputy_calls.ts';
 import { mirroredAction } from './recorder.ts';
 import { createThread } from './restore.ts';
 import { bounceMemory, mappedMemory, placeBuffers, placedArguments, setPointers } from './request_buffers.ts';
@@ -42,6 +42,8 @@ export interface DeputyEvents {
   executed(stop: StoppedTask): void;
   /** The process has ended at home. */
   ended(status: TaskStatus): void;
+  /** Whether a call that writes through a descriptor must be made where the program is at home. */
+  touchesLive(fd: number): boolean;
 }
 
 let deputies = 0;
@@ -83,20 +85,13 @@ export class Deputy {
 
   /** Puts a stopped thread into the deputy loop and lets it run. */
   park(task: StoppedTask, lodger = false): void {
-    const slot = this.#freeSlot();
+    const slot = this.#slots.take(new Set([...this.#threads.values()].map((t) => t.slot)));
     const thread = new DeputyThread(task.tid, slot, lodger);
     this.#threads.set(task.tid, thread);
-    this.#slots.clear(slot);
     this.#enterLoop(task, thread);
     task.setSignalMask(this.#held);
     this.#loop.onTask(task.tid, (status) => this.#onTask(thread, status));
     task.resume();
-  }
-
-  #freeSlot(): number {
-    const used = new Set([...this.#threads.values()].map((t) => t.slot));
-    for (let slot = 0; slot < layout.slotCount; slot++) if (!used.has(slot)) return slot;
-    throw new RangeError(`Cannot park another thread of process ${this.pid}: all ${layout.slotCount} slots are taken`);
   }
 
   #enterLoop(task: StoppedTask, thread: DeputyThread, registers: Registers = task.registers()): void {
@@ -132,6 +127,10 @@ export class Deputy {
     if (wire.large && large?.id !== frame.id)
       throw new RangeError('Cannot serve a large request that was not announced');
     if (wire.large && large?.address === 0) return this.reply(frame.id, ENOMEM);
+    if (descriptorsWritten(wire.nr, wire.args).some((fd) => this.#events.touchesLive(fd))) {
+      if (wire.large) unmapLarge(this.#slots, thread);
+      return this.reply(frame.id, ERESTARTNOINTR);
+    }
     const memory = wire.large && large ? mappedMemory(this.pid, large.address) : bounceMemory(this.stub, thread.slot);
     if (!wire.large) placeBuffers(this.stub, thread.slot, { wire, offsets, total, frame });
     setPointers(wire, offsets, memory);

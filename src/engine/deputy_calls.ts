@@ -25,3 +25,23 @@ export function dieOf(stub: Stub, session: Injection, pid: number, signal: numbe
     [nr.kill, pid, signal],
   ]);
 }
+
+/** Calls that change a file through a descriptor, by number (asm/unistd_64.h), with the place of the descriptor. */
+const writers: ReadonlyMap<number, number> = new Map([
+  [1, 0], // write
+  [18, 0], // pwrite64
+  [20, 0], // writev
+  [40, 0], // sendfile
+  [77, 0], // ftruncate
+  [275, 2], // splice
+  [285, 0], // fallocate
+  [296, 0], // pwritev
+  [326, 2], // copy_file_range
+  [328, 0], // pwritev2
+]);
+
+/** Descriptors through which a call changes a file. */
+export function descriptorsWritten(number: number, args: readonly bigint[]): number[] {
+  const place = writers.get(number);
+  return place === undefined ? [] : [Number(BigInt.asIntN(32, args[place]))];
+}

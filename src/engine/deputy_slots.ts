@@ -20,8 +20,17 @@ export class DeputySlots {
     this.#meanwhile = meanwhile;
   }
 
-  /** Makes a slot ready for the thread that is to have it. */
-  clear(slot: number): void {
+  /** Makes a slot ready for another thread. @throws RangeError when all are taken */
+  take(used: ReadonlySet<number>): number {
+    for (let slot = 0; slot < layout.slotCount; slot++) {
+      if (used.has(slot)) continue;
+      this.#clear(slot);
+      return slot;
+    }
+    throw new RangeError(`Cannot park another thread: all ${layout.slotCount} slots are taken`);
+  }
+
+  #clear(slot: number): void {
     const at = this.#stub.slotOffset(slot);
     this.#stub.memory.u8.fill(0, at, at + slotLayout.size);
     this.#stub.memory.write64(at + slotLayout.doorbell, this.#stub.base + layout.doorbell);

@@ -38,6 +38,7 @@ const longestString = 32 * 4096 + 1;
 const pageSize = 4096;
 
 function execute(body: BodyHost, thread: BodyThread, call: BodyCall, places: Places): void {
+  body.shared.writeBack(true);
   const sets = signalSets(thread.hostTid);
   // They wait in this kernel's queues, from which nobody can take them while the thread is in a call.
   if (sets.pending !== 0n) return body.comeHome(thread, `${nameOf(call.nr)} with signals that wait`);

@@ -15,10 +15,23 @@ import type { FileImage } from './image.ts';
 /** Bytes of file contents kept; unused files go first. Larger saves transfers, smaller saves memory. */
 const defaultLimit = 1 << 30;
 
-export class CachedFile {
+/** Content of a file on the hosting node, which bodies map. */
+export interface MappableFile {
   readonly image: FileImage;
   readonly inode: number;
-  readonly readOnlyDescriptor: number;
+  /** What is mapped. */
+  readonly mapDescriptor: number;
+  /** Parts of the wanted ranges (byte offsets) that are not here yet. */
+  missing(wanted: readonly Range[]): Range[];
+  /** Stores received bytes; `offset` is a multiple of the page size. */
+  store(offset: number, local: number, length: number): void;
+}
+
+export class CachedFile implements MappableFile {
+  readonly image: FileImage;
+  readonly inode: number;
+  /** Read-only. */
+  readonly mapDescriptor: number;
   readonly #descriptor: number;
   readonly #have: Uint8Array;
   #pages = 0;
@@ -31,7 +44,7 @@ export class CachedFile {
       'memfd_create',
     );
     must(kernel.call(nr.ftruncate, this.#descriptor, image.size), 'ftruncate', { size: image.size });
-    this.readOnlyDescriptor = openPath(`/proc/self/fd/${this.#descriptor}`, 0);
+    this.mapDescriptor = openPath(`/proc/self/fd/${this.#descriptor}`, 0);
     this.inode = fs.fstatSync(this.#descriptor).ino;
     this.#have = new Uint8Array(Math.ceil(image.size / pageSize));
   }
@@ -40,7 +53,6 @@ export class CachedFile {
     return this.#pages * pageSize;
   }
 
-  /** Parts of the wanted ranges (byte offsets) that are not here yet. */
   missing(wanted: readonly Range[]): Range[] {
     const out: Range[] = [];
     for (const { address, length } of wanted) {
@@ -55,7 +67,6 @@ export class CachedFile {
     return out;
   }
 
-  /** Stores received bytes; `offset` is a multiple of the page size. */
   store(offset: number, local: number, length: number): void {
     const end = Math.min(offset + length, this.image.size);
     if (offset % pageSize !== 0 || offset >= end) return;
@@ -68,7 +79,7 @@ export class CachedFile {
 
   free(): void {
     close(this.#descriptor);
-    close(this.readOnlyDescriptor);
+    close(this.mapDescriptor);
   }
 }
 

@@ -8,12 +8,17 @@ import { kernel } from '../sys/kernel.ts';
 import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameHeader, frameType } from '../wire/frames.ts';
-import { StaysHome, type AddressSpace, type IdentifyFile } from './capture.ts';
+import { liveImage, StaysHome, type AddressSpace, type IdentifyFile } from './capture.ts';
 import type { Progress } from './departure_types.ts';
 import type { FileImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
+import { OpenWatch } from './open_watch.ts';
+import { mostLiveBytes, otherSharer } from './sole_mapper.ts';
 import { MappedFiles } from './take_back.ts';
+
+const O_RDONLY = 0;
+const O_WRONLY = 1;
 
 const answerDeadline = 30_000;
 /** Bytes per frame. */
@@ -31,10 +36,14 @@ export interface FileWish {
   /** With `file`: these parts of it are missing there. */
   want?: Range[];
   file?: FileImage;
+  /** The hosting node's number for it. */
+  index?: number;
 }
 
 export class FileSupply {
   readonly files = new MappedFiles();
+  /** Tells when somebody opens a file that the process maps shared and writable. */
+  readonly watch: OpenWatch;
   readonly #loop: Loop;
   readonly #node: string;
   readonly #pid: number;
@@ -45,6 +54,7 @@ export class FileSupply {
 
   constructor(options: { loop: Loop; node: string; pid: number; identify: IdentifyFile }) {
     this.#loop = options.loop;
+    this.watch = new OpenWatch(options.loop);
     this.#node = options.node;
     this.#pid = options.pid;
     this.#identify = options.identify;
@@ -79,9 +89,43 @@ export class FileSupply {
   /** The files of an address space and which parts of them are mapped. */
   announce(space: AddressSpace): WantedFile[] {
     this.files.rememberAll(this.#pid, this.#identify, space);
+    this.watchLive();
     for (const key of rangeKeys(space)) this.#announced.add(key);
-    for (const file of space.files) this.#know(file);
-    return mappedFiles(space);
+    const wanted = mappedFiles(space);
+    for (const { file } of wanted) this.#know(file);
+    return wanted;
+  }
+
+  watchLive(): void {
+    for (const identity of this.files.live.keys()) this.watch.add(this.files.descriptor(identity)!);
+  }
+
+  /** What the program wrote away to a file that it maps shared. @throws RangeError when it maps no such file */
+  writeBack({ identity, offset, data }: { identity: string; offset: number; data: string }): void {
+    const descriptor = this.files.live.has(identity) ? this.files.descriptor(identity) : undefined;
+    if (descriptor === undefined) throw new RangeError('Cannot write to a file that the program does not map shared');
+    fs.writeSync(descriptor, Buffer.from(data, 'base64'), 0, undefined, offset);
+  }
+
+  /** What was written back reaches the disk. */
+  sync(): void {
+    for (const identity of this.files.live.keys()) kernel.call(nr.fdatasync, this.files.descriptor(identity) ?? -1);
+  }
+
+  /** Whether a descriptor of the process leads to a file that it maps shared and writable. */
+  isLive(fd: number): boolean {
+    if (this.files.live.size === 0) return false;
+    try {
+      const { dev, ino } = fs.statSync(`/proc/${this.#pid}/fd/${fd}`, { bigint: true });
+      return [...this.files.live.values()].includes(`${dev} ${ino}`);
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    this.files.free();
+    this.watch.close();
   }
 
   /** Whether all that is mapped has been announced. */
@@ -120,9 +164,9 @@ export class FileSupply {
     file: FileImage,
     ranges: readonly Range[],
     sent: (bytes: number) => void,
+    index = this.#known.findIndex((f) => f.identity === file.identity),
   ): Promise<void> {
     const fd = this.files.descriptor(file.identity);
-    const index = this.#known.findIndex((f) => f.identity === file.identity);
     if (fd === undefined || index < 0) throw new StaysHome(this.#pid, 'a file that it maps cannot be opened');
     for (const range of ranges) {
       for (let done = 0; done < range.length; done += chunk) {
@@ -143,14 +187,29 @@ export class FileSupply {
   /** The guest maps a file: says which it is, or sends what is missing of it. */
   onWish(link: GuestLink, id: number, wish: FileWish): void {
     if (!wish.want || !wish.file) return link.sendJson(frameType.mapped, this.#identifyDescriptor(wish), id);
-    const { want, file } = wish;
+    const { want, file, index } = wish;
     this.#loop.start(
       async () => {
-        await this.#sendRanges(link, file, want, () => {});
+        await this.#sendRanges(link, file, want, () => {}, index);
         link.sendJson(frameType.mapped, { file, complete: true }, id);
       },
       (error) => link.close(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  /** The file becomes a live one. */
+  #shareDescriptor(path: string, key: string, size: number): { file: FileImage } | { comeHome: string } {
+    const file = liveImage(this.#node, { key, name: fs.readlinkSync(path) }, size);
+    if (this.files.live.has(file.identity)) return { file };
+    if (this.#known.some(({ identity }) => identity.startsWith(`${this.#node} ${key} `)))
+      return { comeHome: 'it maps a file both shared and otherwise' };
+    if (size > mostLiveBytes) return { comeHome: `it maps a file of ${size >> 20} MB shared` };
+    const sharer = otherSharer(this.#pid, { keys: [key], names: [fs.readlinkSync(path)] });
+    if (sharer) return { comeHome: `it shares memory with process ${sharer.pid} (${sharer.name})` };
+    this.files.remember(file, path);
+    this.watchLive();
+    this.#know(file);
+    return { file };
   }
 
   #identifyDescriptor(wish: FileWish): { file: FileImage } | { comeHome: string } | { failed: number } {
@@ -160,13 +219,18 @@ export class FileSupply {
     try {
       const stat = fs.statSync(path, { bigint: true });
       if (!stat.isFile()) return { comeHome: 'it maps something that is not a regular file' };
-      if (wish.shared && !openedReadOnly(this.#pid, wish.fd)) return { comeHome: 'it maps a writable file shared' };
+      const access = accessMode(this.#pid, wish.fd);
+      if (access === O_WRONLY) return { failed: EACCES };
       const copy = descriptorOf(this.#pid, wish.fd);
       if (copy < 0) return { failed: EBADF };
       kernel.call(nr.close, copy);
       const device = `${(stat.dev >> 8n).toString(16).padStart(2, '0')}:${(stat.dev & 0xffn).toString(16).padStart(2, '0')}`;
+      const key = `${device} ${stat.ino}`;
+      if (wish.shared && access !== O_RDONLY) return this.#shareDescriptor(path, key, Number(stat.size));
+      if (this.files.live.has(liveImage(this.#node, { key, name: '' }, 0).identity))
+        return { comeHome: 'it maps a file both shared and otherwise' };
       const file: FileImage = {
-        identity: [this.#node, `${device} ${stat.ino}`, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '),
+        identity: [this.#node, key, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '),
         size: Number(stat.size),
       };
       this.files.remember(file, path);
@@ -178,11 +242,12 @@ export class FileSupply {
   }
 }
 
-/** The files of an address space and which parts of them are mapped. */
+/** The files of an address space whose content does not travel with the process, and which parts of them are mapped. */
 export function mappedFiles(space: AddressSpace): WantedFile[] {
-  return space.files.map((file, index) => {
+  return space.files.flatMap((file, index) => {
+    if (file.live) return [];
     const mapped = space.mappings.filter((m) => m.file === index);
-    return { file, ranges: mapped.map((m) => ({ address: m.offset, length: m.end - m.start })) };
+    return [{ file, ranges: mapped.map((m) => ({ address: m.offset, length: m.end - m.start })) }];
   });
 }
 
@@ -193,7 +258,7 @@ export function rangeKeys(space: AddressSpace): string[] {
 }
 
 /** fdinfo gives the flags in octal; O_ACCMODE is 3. */
-function openedReadOnly(pid: number, fd: number): boolean {
+function accessMode(pid: number, fd: number): number {
   const flags = /^flags:\s*([0-7]+)/m.exec(fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1] ?? '1';
-  return (parseInt(flags, 8) & 3) === 0;
+  return parseInt(flags, 8) & 3;
 }

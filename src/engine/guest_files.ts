@@ -1,4 +1,6 @@
 /** The files that a guest maps: their content comes from home or is in this node's cache already. */
+import fs from 'node:fs';
+import type { Mapping } from '../sys/procfs.ts';
 import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType } from '../wire/frames.ts';
@@ -6,10 +8,20 @@ import type { Body } from './body.ts';
 import type { BodyCall } from './body_call.ts';
 import type { FileMapping } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import type { CachedFile, FileCache } from './file_cache.ts';
+import { mapFilesPath } from './capture.ts';
+import { CachedFile, type FileCache, type MappableFile } from './file_cache.ts';
 import type { FileImage } from './image.ts';
+import { LiveFile } from './live_files.ts';
 import { frameNumber, type Frame, type GuestLink } from './link.ts';
+import type { Loop } from './loop.ts';
 import { passDescriptors } from './restore.ts';
+
+/** Looks for changes in live files cost at most one part in so many of the program's time. */
+const lookShare = 10;
+/** Unless a look takes less than this, milliseconds. */
+const cheapLook = 0.1;
+/** How old a file at home may be whose changes nobody was told of. */
+const writeBackMilliseconds = 1000;
 
 /** Home's answer to a guest that maps a file. */
 export interface Mapped {
@@ -20,24 +32,77 @@ export interface Mapped {
 }
 
 export class GuestFiles {
+  readonly #loop: Loop;
   readonly #cache: FileCache;
   readonly #link: GuestLink;
-  readonly #files = new Map<string, CachedFile>();
+  readonly #files = new Map<string, MappableFile>();
+  #live: LiveFile[] = [];
+  #nextLook = 0;
+  #cancel: (() => void) | undefined;
+  #sharesMemory = false;
   /** Calls that wait for a file's content. */
   readonly #wanted = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
 
-  constructor(cache: FileCache, link: GuestLink) {
+  constructor(cache: FileCache, link: GuestLink, loop: Loop) {
+    this.#loop = loop;
     this.#cache = cache;
     this.#link = link;
   }
 
-  use(image: FileImage): CachedFile {
+  use(image: FileImage): MappableFile {
     let file = this.#files.get(image.identity);
     if (!file) {
-      file = this.#cache.use(image);
+      file = image.live ? this.#useLive(image) : this.#cache.use(image);
       this.#files.set(image.identity, file);
     }
     return file;
+  }
+
+  #useLive(image: FileImage): LiveFile {
+    const file = new LiveFile(image);
+    if (this.#live.push(file) === 1) this.#writeBackLater();
+    this.#sharesMemory = true;
+    return file;
+  }
+
+  /** Memory is mapped that a child would share. */
+  get sharesMemory(): boolean {
+    return this.#sharesMemory;
+  }
+
+  /** The program has mapped anonymous memory shared. */
+  noteSharedMemory(): void {
+    this.#sharesMemory = true;
+  }
+
+  /** All that the image brought is here. */
+  settle(): void {
+    for (const file of this.#live) file.settle();
+  }
+
+  #writeBackLater(): void {
+    this.#cancel = this.#loop.after(writeBackMilliseconds, () => {
+      this.writeBack(true);
+      this.#writeBackLater();
+    });
+  }
+
+  /**
+   * Home gets what has changed in files that are mapped shared and writable. Who at home could look at them learns that
+   * only by a call, so this comes before each of them; with much to compare, no more often than it costs little.
+   */
+  writeBack(always = false): void {
+    if (this.#live.length === 0) return;
+    const began = performance.now();
+    if (!always && began < this.#nextLook) return;
+    for (const file of this.#live) {
+      const { identity } = file.image;
+      for (const { offset, bytes: data } of file.changes())
+        this.#link.sendJson(frameType.writeBack, { identity, offset, data: data.toString('base64') });
+    }
+    const now = performance.now();
+    const cost = now - began;
+    this.#nextLook = cost < cheapLook ? 0 : now + cost * lookShare;
   }
 
   /** A child maps what its parent maps. */
@@ -46,9 +111,17 @@ export class GuestFiles {
   }
 
   /** The file behind a mapping of this host, as home knows it. */
-  imageOf(inode: number): FileImage {
-    const file = [...this.#files.values()].find((f) => f.inode === inode);
-    return file?.image ?? { identity: `unknown ${inode}`, size: 0 };
+  imageOf(mapping: Mapping, pid: number, live: boolean): FileImage {
+    const file = [...this.#files.values()].find((f) => f.inode === mapping.inode);
+    if (file || !live) return file?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 };
+    // Shared anonymous memory that the program made here.
+    const { size } = fs.statSync(mapFilesPath(pid, mapping));
+    return { identity: `made away ${mapping.inode}`, size, live: 'memory' };
+  }
+
+  /** Of a live file. */
+  descriptor(identity: string): number | undefined {
+    return this.#live.find(({ image }) => image.identity === identity)?.mapDescriptor;
   }
 
   store(frame: Frame): void {
@@ -84,6 +157,7 @@ export class GuestFiles {
       return this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, want: missing, index, file: answer.file }, id);
     }
     this.#wanted.delete(id);
+    if (file instanceof LiveFile) file.watch();
     body.takeOver(thread, call, (session) => {
       const [fd] = passDescriptors(body.stub, session, [file]);
       const [address] = session.run([
@@ -95,6 +169,8 @@ export class GuestFiles {
   }
 
   release(): void {
-    for (const file of this.#files.values()) this.#cache.release(file);
+    this.#cancel?.();
+    for (const file of this.#files.values()) if (file instanceof CachedFile) this.#cache.release(file);
+    for (const file of this.#live.splice(0)) file.free();
   }
 }

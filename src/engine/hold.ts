@@ -7,7 +7,7 @@ import type { Loop } from './loop.ts';
 
 const holdMilliseconds = 3000;
 
-interface Holder {
+export interface Holder {
   readonly loop: Loop;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }

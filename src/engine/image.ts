@@ -6,11 +6,16 @@ import type { ProcessTimer } from '../sys/procfs.ts';
 import type { RseqConfiguration } from '../sys/ptrace.ts';
 import type { Range } from '../sys/remote_memory.ts';
 
-/** A file of which a process maps private or read-only pages. */
+/** A file of which a process maps pages. */
 export interface FileImage {
-  /** Same file, same content: node, device, inode, size and times. */
+  /** Same file, same content: node, device, inode, size and times. Of a live file: the same file. */
   identity: string;
   size: number;
+  /**
+   * Some of it is mapped shared and writable: its content changes, and travels with the process. `memory` has no file
+   * that anybody could read.
+   */
+  live?: 'memory' | 'file';
 }
 
 export interface MappingImage {
@@ -22,6 +27,8 @@ export interface MappingImage {
   file: number;
   offset: number;
   shared: boolean;
+  /** Shared and writable, or could be made so. */
+  live?: boolean;
   /** VmFlags that must hold at the other side too: gd, wf, dc, dd, lo, hg, nh, mg … */
   flags: string[];
   /** "[vdso]" and its relatives, which are moved and not copied; "[stack]", "[heap]"; else empty. */
@@ -125,7 +132,9 @@ export interface Preparation {
  * stays so, and MAP_NORESERVE (`nr`) stays what it was.
  */
 export function madeAs(m: MappingImage): { protection: number; noReserve: boolean } {
+  const PROT_READ = 1;
   const PROT_READ_WRITE = 3;
+  if (m.shared) return { protection: m.live ? PROT_READ_WRITE : PROT_READ, noReserve: m.flags.includes('nr') };
   const content = m.flags.includes('ac') || m.flags.includes('nr') || (m.protection & 2) !== 0;
   return { protection: content ? PROT_READ_WRITE : m.protection, noReserve: m.flags.includes('nr') };
 }

@@ -10,12 +10,29 @@ import { CannotFreeze } from './freeze.ts';
 import type { FileSupply, WantedFile } from './file_supply.ts';
 import type { GuestLink } from './link.ts';
 import { connectHost, prepareHost, type Dialer } from './preparation.ts';
+import { holdAt, type Holder } from './hold.ts';
+import type { GoingOn, OnwardOrder } from './send_on.ts';
 
 const answerDeadline = 60_000;
 
 /** The present node did not send it on. */
-export function refusal(pid: number, reason: string, passing = false): Error {
+function refusal(pid: number, reason: string, passing = false): Error {
   return passing ? new CannotFreeze(pid, 'busy', reason) : new StaysHome(pid, reason);
+}
+
+/** What moves, and how its present node is asked. */
+export interface Traveller {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+  readonly stubBase: number;
+  /** The present node's name. */
+  readonly node: string;
+  readonly supply: FileSupply;
+  readonly progress: Progress;
+  ask<T>(type: number, value: unknown, answer: number): Promise<T>;
+  /** False when it is on its way home meanwhile. */
+  stillMoving(): boolean;
 }
 
 export class OnwardMove {
@@ -37,37 +54,55 @@ export class OnwardMove {
     this.#ready.catch(() => {}); // it is waited for later
   }
 
-  /** Readies the next node. @throws StaysHome, LinkClosed, HandshakeError */
-  static async prepare(
-    dialer: Dialer,
+  /** Everything up to home's decision. @throws any error; then the body can stay where it is */
+  static async carry(
+    context: Dialer & Holder,
     peer: Peer,
-    process: {
-      pid: number;
-      uid: number;
-      command: string;
-      stubBase: number;
-      supply: FileSupply;
-      files: WantedFile[];
-      progress: Progress;
-    },
-  ): Promise<OnwardMove> {
+    traveller: Traveller,
+  ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number }> {
+    const { pid, node, progress } = traveller;
+    progress('connect', 0, 0);
+    const { files } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
+    const move = await OnwardMove.#prepare(context, peer, { ...traveller, files });
+    try {
+      await holdAt('onward-prepared', pid, context);
+      progress('freeze', 0, 0);
+      const order: OnwardOrder = { to: peer, ticket: move.ticket };
+      const left = await traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
+      if (left.failed) throw refusal(pid, `node ${node} did not send it on: ${left.failed}`, left.passing);
+      const frozenAt = performance.now() - left.frozenFor;
+      await holdAt('onward-going', pid, context);
+      await move.#bodyArrived();
+      await holdAt('onward-ready', pid, context);
+      if (!traveller.stillMoving()) throw new CannotFreeze(pid, 'busy', 'it is coming home');
+      await move.#begin();
+      return { move, left, frozenAt };
+    } catch (error) {
+      move.#abandon(String(error));
+      throw error;
+    }
+  }
+
+  /** Readies the next node. @throws StaysHome, LinkClosed, HandshakeError */
+  static async #prepare(dialer: Dialer, peer: Peer, process: Traveller & { files: WantedFile[] }): Promise<OnwardMove> {
     const { pid, uid, command, stubBase, progress } = process;
     const link = await connectHost(dialer, peer);
     const supply = process.supply.forAnotherNode();
     try {
       const files = supply.announceMapped(process.files);
+      supply.watchLive();
       const who = { pid, uid, command, home: dialer.node, stubBase, onward: true };
       const ticket = await prepareHost(link, who, { supply, files, progress });
       return new OnwardMove({ peer, link, supply, ticket, pid });
     } catch (error) {
-      supply.files.free();
+      supply.close();
       link.close();
       throw error;
     }
   }
 
   /** Waits until the body is complete there. @throws StaysHome when that node gives up, LinkClosed, DeadlineExceeded */
-  async ready(): Promise<void> {
+  async #bodyArrived(): Promise<void> {
     const { type, text } = await this.#ready;
     if (type !== frameType.abort) return;
     // cast: the peer has proved the cluster's key, and the reason is only shown
@@ -79,7 +114,7 @@ export class OnwardMove {
    * The body begins there. Until this is heard nothing that it does there can be seen by anybody: its first call comes
    * later. @throws LinkClosed, DeadlineExceeded
    */
-  async begin(): Promise<void> {
+  async #begin(): Promise<void> {
     if (this.link.closed) throw this.link.closed;
     const begun = this.link.expect([frameType.use], answerDeadline);
     this.link.sendFrame(frameType.go, 0);
@@ -87,9 +122,9 @@ export class OnwardMove {
   }
 
   /** It does not take place. */
-  abandon(reason: string): void {
+  #abandon(reason: string): void {
     if (!this.link.closed) this.link.sendJson(frameType.abort, { reason });
     this.link.close();
-    this.supply.files.free();
+    this.supply.close();
   }
 }

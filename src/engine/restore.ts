@@ -2,21 +2,12 @@
 import { close, descriptorOf, sendDescriptor } from '../sys/descriptors.ts';
 import { must } from '../sys/errors.ts';
 import { kernel } from '../sys/kernel.ts';
-import {
-  arena,
-  MAP_FIXED,
-  MAP_GROWSDOWN,
-  MAP_NORESERVE,
-  MAP_PRIVATE,
-  MAP_SHARED,
-  PROT_READ,
-  scratch,
-} from '../sys/memory.ts';
+import { arena, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, scratch } from '../sys/memory.ts';
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import { bodyFilter } from '../sys/seccomp_filter.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import type { CachedFile } from './file_cache.ts';
+import type { MappableFile } from './file_cache.ts';
 import type { MappingImage, ProcessImage, ThreadImage } from './image.ts';
 import { madeAs, specialNames } from './image.ts';
 import { writeCloneArguments } from './berth.ts';
@@ -70,7 +61,7 @@ export function buildAddressSpace(
   stub: Stub,
   session: Injection,
   image: ProcessImage,
-  files: readonly CachedFile[],
+  files: readonly MappableFile[],
 ): void {
   const current = mappings(stub.pid).filter((m) => !(m.start >= stub.base && m.end <= stub.base + layout.size));
   const calls: InjectedCall[] = [];
@@ -86,12 +77,11 @@ export function buildAddressSpace(
         span.protection,
         (span.noReserve ? MAP_NORESERVE : 0) | (span.growsDown ? MAP_GROWSDOWN : 0),
       );
-    const protection = span.shared ? PROT_READ : span.protection;
     return [
       nr.mmap,
       span.start,
       span.end - span.start,
-      protection,
+      span.protection,
       MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE) | (span.noReserve ? MAP_NORESERVE : 0),
       descriptors[span.file],
       span.offset,
@@ -126,11 +116,7 @@ function moveSpecials(
 }
 
 /** Gives the body descriptors of the engine's file contents, over a socket pair that the body makes. */
-export function passDescriptors(
-  stub: Stub,
-  session: Injection,
-  files: readonly { readOnlyDescriptor: number }[],
-): number[] {
+export function passDescriptors(stub: Stub, session: Injection, files: readonly { mapDescriptor: number }[]): number[] {
   if (files.length === 0) return [];
   const at = stub.scratchAddress(0);
   const { memory } = stub;
@@ -140,7 +126,7 @@ export function passDescriptors(
   const out: number[] = [];
   try {
     for (const file of files) {
-      sendDescriptor(socket, file.readOnlyDescriptor);
+      sendDescriptor(socket, file.mapDescriptor);
       // struct msghdr at +0, iovec at +64, control buffer at +96, data byte at +160.
       memory.u8.fill(0, layout.scratch, layout.scratch + 192);
       memory.write64(layout.scratch + 16, at + 64);
@@ -252,8 +238,7 @@ export function finishMappings(session: Injection, image: ProcessImage): void {
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;
     const length = m.end - m.start;
-    if (!m.shared && m.protection !== madeAs(m).protection) calls.push([nr.mprotect, m.start, length, m.protection]);
-    if (m.shared && m.protection !== PROT_READ) calls.push([nr.mprotect, m.start, length, m.protection]);
+    if (m.protection !== madeAs(m).protection) calls.push([nr.mprotect, m.start, length, m.protection]);
     calls.push(...flagCalls(m));
   }
   session.must('protect the body', calls);

@@ -50,6 +50,8 @@ export interface OnwardSource {
   /** No more calls; false when the body is going home already. */
   pause(): boolean;
   paused(paused: Paused): void;
+  /** A descriptor of a file that is mapped shared and writable. */
+  liveFile(identity: string): number | undefined;
 }
 
 /** What stands in the way of the move passes. */
@@ -96,9 +98,10 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
       frozenFor: performance.now() - start,
       calls: body.calls.entries(),
     };
+    const ranges = contentRanges(body.hostPid, image, (identity) => source.liveFile(identity));
     home.sendJson(frameType.goingOn, message);
     link.sendJson(frameType.image, image);
-    await sendPages(link, body.hostPid, contentRanges(body.hostPid, image.mappings)).catch(() => {}); // the next node tells home
+    await sendPages(link, body.hostPid, ranges).catch(() => {}); // the next node tells home
     await link.drained().catch(() => {});
   } finally {
     link.close();

@@ -31,6 +31,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0] & 0xffn) });
   },
   exit_group: (body, thread, call) => {
+    body.shared.writeBack(true);
     tellUse(body.link, body); // home ends first, and then nobody listens any more
     plainForward(body, thread, call);
   },
@@ -100,6 +101,12 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   ...cloneCalls,
   ...executeCalls,
   mmap: (body, thread, call) => mapFile(body, thread, call),
+  msync: (body, thread, call) => {
+    // The kernel here knows whether the range is one; the memory behind it is written to the files at home.
+    body.shared.writeBack(true);
+    if (!(Number(call.args[2]) & MS_SYNC)) return body.letThrough(thread, call);
+    body.request(thread, frameType.syncFiles, {}, () => body.letThrough(thread, call));
+  },
   clock_gettime: (body, thread, call) => {
     const clock = Number(BigInt.asIntN(32, call.args[0]));
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
@@ -227,17 +234,24 @@ function writeTimespec(body: BodyHost, address: number, nanoseconds: number): nu
   return body.write(address, new Uint8Array(words.buffer)) ? 0 : -14;
 }
 
+const MS_SYNC = 4;
 const MAP_PRIVATE = 2;
 const MAP_TYPE = 15;
 const MAP_ANONYMOUS = 0x20;
 
-/** A private mapping of a file: its content comes from home (or from the cache here) and is mapped like any other. */
+/** MAP_SHARED, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE, MAP_POPULATE, MAP_STACK, MAP_FIXED_NOREPLACE: they mean the same here. */
+const harmlessFlags = 0x1 | 0x10 | 0x20 | 0x4000 | 0x8000 | 0x20000 | 0x100000;
+
+/** A mapping of a file: its content comes from home (or from the cache here) and is mapped like any other. */
 function mapFile(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const [address, length, protection, flags, fd, offset] = sixNumbers(call);
-  const PROT_WRITE = 2;
-  const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
-  if (flags & MAP_ANONYMOUS || (shared && protection & PROT_WRITE))
-    return body.comeHome(thread, 'it maps memory shared');
+  if (flags & MAP_ANONYMOUS) {
+    const shared = (flags & MAP_TYPE) !== MAP_PRIVATE;
+    if (!shared || (flags & ~harmlessFlags) !== 0 || thread.lodger)
+      return body.comeHome(thread, `it maps memory with flags ${flags.toString(16)}`);
+    body.shared.noteSharedMemory();
+    return body.letThrough(thread, call);
+  }
   if (thread.lodger) return body.comeHome(thread, 'it maps a file behind vfork');
   body.mapFile(thread, call, { address, length, protection, flags, fd: fd | 0, offset });
 }

@@ -3,11 +3,12 @@ import { close, openPath } from '../sys/descriptors.ts';
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { Range } from '../sys/remote_memory.ts';
-import { MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PROT_READ } from '../sys/memory.ts';
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from './capture.ts';
 import { restoreLodger } from './lodger.ts';
 import type { FileImage, MappingImage, ProcessImage } from './image.ts';
+import { identityOf } from './live_files.ts';
 import { madeAs, specialNames } from './image.ts';
 import type { Loop } from './loop.ts';
 import { queueSignals } from './pending_signals.ts';
@@ -20,10 +21,19 @@ import { startTimers } from './timers.ts';
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
 export class MappedFiles {
   readonly #files = new Map<string, { descriptor: number; users: number }>();
+  readonly #live = new Map<string, string>();
 
   /** Remembers a file by a path that opens it now. */
   remember(image: FileImage, path: string): void {
-    if (!this.#files.has(image.identity)) this.#files.set(image.identity, { descriptor: openPath(path, 0), users: 1 });
+    if (this.#files.has(image.identity)) return;
+    const descriptor = openPath(path, image.live ? O_RDWR : 0);
+    this.#files.set(image.identity, { descriptor, users: 1 });
+    if (image.live) this.#live.set(image.identity, identityOf(descriptor));
+  }
+
+  /** Device and inode of the live files. */
+  get live(): ReadonlyMap<string, string> {
+    return this.#live;
   }
 
   /** Remembers what another process remembers; the descriptors are shared. */
@@ -32,6 +42,7 @@ export class MappedFiles {
       file.users++;
       this.#files.set(identity, file);
     }
+    for (const [identity, key] of other.#live) this.#live.set(identity, key);
   }
 
   /** Remembers all files of an address space, also deleted ones. */
@@ -39,7 +50,7 @@ export class MappedFiles {
     for (const m of mappings(pid)) {
       if (m.inode === 0) continue;
       const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
-      if (wanted) this.remember(identify(m, pid), mapFilesPath(pid, m));
+      if (wanted) this.remember(identify(m, pid, wanted.live === true), mapFilesPath(pid, m));
     }
   }
 
@@ -50,9 +61,11 @@ export class MappedFiles {
   free(): void {
     for (const file of this.#files.values()) if (--file.users === 0) close(file.descriptor);
     this.#files.clear();
+    this.#live.clear();
   }
 }
 
+const O_RDWR = 2;
 const MADV_DONTNEED = 4;
 const MADV_DONTNEED_LOCKED = 24;
 
@@ -104,11 +117,13 @@ function makeMapping(
         nr.mmap,
         start,
         end - start,
-        w.shared ? PROT_READ : protection,
-        MAP_FIXED | reserve | (w.shared ? 1 : MAP_PRIVATE),
+        protection,
+        MAP_FIXED | reserve | (w.shared ? MAP_SHARED : MAP_PRIVATE),
         fd,
         w.offset + start - w.start,
       ]);
+    else if (w.shared)
+      calls.push([nr.mmap, start, end - start, protection, MAP_FIXED | MAP_SHARED | MAP_ANONYMOUS, -1, 0]);
     else
       calls.push(mapAnonymous(start, end - start, protection, reserve | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
   };
@@ -120,6 +135,7 @@ function makeMapping(
     const start = Math.max(from, o.start);
     const end = Math.min(w.end, o.end);
     fresh(from, start);
+    if (w.live && o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
     if (!w.shared) {
       if (o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
       calls.push([nr.madvise, start, end - start, o.flags.includes('lo') ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
@@ -148,7 +164,7 @@ export function adoptAddressSpace(
   const passed = passDescriptors(
     stub,
     session,
-    open.filter((fd) => fd !== undefined).map((fd) => ({ readOnlyDescriptor: fd })),
+    open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd })),
   );
   let next = 0;
   const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));

@@ -90,6 +90,10 @@ export const frameType = {
   attached: 44,
   /** home → hosting: what does the body use? Answered by `use`. */
   measure: 45,
+  /** hosting → home: what the program wrote to a file that it maps shared. */
+  writeBack: 46,
+  /** hosting → home: these files are to reach their disk; answered by `reply`. */
+  syncFiles: 47,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

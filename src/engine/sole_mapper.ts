@@ -1,0 +1,80 @@
+/** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
+import fs from 'node:fs';
+import { mappings, type Mapping } from '../sys/procfs.ts';
+import { StaysHome, type AddressSpace } from './capture.ts';
+
+/** Bytes of live files that are compared once a second, and whenever home may look at them. */
+export const mostLiveBytes = 256 << 20;
+
+/** What the kernel calls shared anonymous memory. */
+const anonymous = '/dev/zero (deleted)';
+
+interface Process {
+  pid: number;
+  name: string;
+}
+
+function others(pid: number): number[] {
+  return fs
+    .readdirSync('/proc')
+    .map(Number)
+    .filter((other) => other > 0 && other !== pid && other !== process.pid);
+}
+
+function nameOf(pid: number): string {
+  return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+}
+
+/** Answers for a process that may end at any moment. */
+function lookAt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Another process that maps one of the files, or (with `names`) has one open: it could map it without anybody's hearing.
+ * @param of `keys`: device and inode as in /proc/PID/maps; `names`: what /proc/PID/fd calls the files
+ */
+export function otherSharer(
+  pid: number,
+  of: { keys: readonly string[]; names: readonly string[] },
+): Process | undefined {
+  const mapped = new RegExp(` (?:${of.keys.join('|')})(?: |$)`, 'm');
+  const maps = (other: number): boolean => mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1'));
+  const opens = (other: number): boolean =>
+    of.names.length > 0 &&
+    fs.readdirSync(`/proc/${other}/fd`).some((fd) => of.names.includes(linkTarget(`/proc/${other}/fd/${fd}`)));
+  for (const other of others(pid)) {
+    if (lookAt(() => maps(other)) || lookAt(() => opens(other)))
+      return { pid: other, name: lookAt(() => nameOf(other)) ?? '' };
+  }
+  return undefined;
+}
+
+function linkTarget(path: string): string {
+  return lookAt(() => fs.readlinkSync(path)) ?? '';
+}
+
+/** Whoever shares memory with others stays with them. @throws StaysHome */
+export function refuseSharers(pid: number, space: AddressSpace, looks: { open: boolean }): void {
+  const starts = new Set(space.mappings.filter((m) => m.live).map((m) => m.start));
+  if (starts.size === 0) return;
+  const all = mappings(pid);
+  const live = all.filter((m) => starts.has(m.start));
+  const bytes = space.files.reduce((sum, file) => sum + (file.live === 'file' ? file.size : 0), 0);
+  if (bytes > mostLiveBytes) throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files shared and writable`);
+  const keys = [...new Set(live.map(fileKey))];
+  const names = looks.open ? live.map(({ name }) => name).filter((name) => name !== anonymous) : [];
+  const sharer = otherSharer(pid, { keys, names });
+  if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
+  // A copy that does not follow what is written through the shared mapping would be wrong.
+  const twice = all.find((m) => keys.includes(fileKey(m)) && !starts.has(m.start));
+  if (twice) throw new StaysHome(pid, `it maps ${twice.name} both shared and otherwise`);
+}
+
+function fileKey(m: Mapping): string {
+  return `${m.device} ${m.inode}`;
+}
