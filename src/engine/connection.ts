@@ -13,6 +13,7 @@ import {
   send,
   socketError,
   EAGAIN,
+  setPatience,
 } from '../sys/descriptors.ts';
 import { errnoName } from '../sys/errors.ts';
 import type { Memory } from '../sys/memory.ts';
@@ -103,6 +104,11 @@ export class Connection {
 
   get closed(): Error | undefined {
     return this.#closed;
+  }
+
+  /** After how many seconds of silence the peer is given up. */
+  set patience(seconds: number) {
+    if (!this.#closed) setPatience(this.#fd, seconds);
   }
 
   /** Proves both sides' knowledge of the cluster's key. No frame is looked at before. @throws HandshakeError, LinkClosed */

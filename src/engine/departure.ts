@@ -126,6 +126,7 @@ export class Departure implements Traveller {
     options.progress('freeze', 0, 0);
     const frozenAt = performance.now();
     const frozen = await freezeProcess(loop, this.pid);
+    link.peerPatience = 'frozen';
     let stub: Stub | undefined;
     let sent = 0;
     try {
@@ -168,6 +169,7 @@ export class Departure implements Traveller {
     const freezeMs = performance.now() - frozenAt;
     const absence = this.#park(link, stub, frozen);
     await absence.arrived();
+    link.peerPatience = 'away';
     options.progress('resume', sent, sent);
     const result = {
       pid: this.pid,

@@ -2,6 +2,7 @@
  * A guest link: the channel of one process on the connection between its home and its hosting node. The first process
  * has channel 0; its children that are born away have others (docs/internals/families.md).
  */
+import { usualPatience } from '../sys/descriptors.ts';
 import type { Memory } from '../sys/memory.ts';
 import type { Handshake } from '../wire/handshake.ts';
 import { frameHeader, frameType, maximumFrame } from '../wire/frames.ts';
@@ -9,6 +10,9 @@ import { Connection, LinkClosed, type Channel, type Frame } from './connection.t
 import type { Loop } from './loop.ts';
 
 export { LinkClosed, type Frame } from './connection.ts';
+
+/** Seconds of silence after which a peer is given up. */
+const patienceWhileFrozen = 5;
 
 export type FrameHandler = (frame: Frame) => void;
 
@@ -73,6 +77,14 @@ export class GuestLink implements Channel {
   set onFrame(handler: FrameHandler) {
     this.#handler = handler;
     this.#connection.resume();
+  }
+
+  /**
+   * While the program stands still, soon; later it is worth waiting for a network that comes back, since the program ends
+   * with the link.
+   */
+  set peerPatience(whose: 'frozen' | 'away') {
+    this.#connection.patience = whose === 'frozen' ? patienceWhileFrozen : usualPatience;
   }
 
   onClose(handler: (error: Error) => void): void {

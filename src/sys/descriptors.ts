@@ -118,17 +118,26 @@ function option(fd: number, level: number, name: number, value: number): void {
   call(nr.setsockopt, fd, level, name, arena.address + wordAt, 4);
 }
 
+/** Seconds of silence after which a peer is given up. */
+export const usualPatience = 13;
+
 /** TCP_NODELAY (delayed acknowledgements cost milliseconds), keep-alive, and large buffers for page streams. */
 export function tuneStream(fd: number): void {
   option(fd, 6, 1, 1);
   option(fd, 1, 9, 1);
-  option(fd, 6, 4, 5); // TCP_KEEPIDLE, seconds
-  option(fd, 6, 5, 2); // TCP_KEEPINTVL
-  option(fd, 6, 6, 4); // TCP_KEEPCNT
-  // While sent bytes wait for an answer, keep-alive is silent and tcp(7) would try for a quarter of an hour.
-  option(fd, 6, 18, 13_000); // TCP_USER_TIMEOUT, milliseconds: as long as keep-alive takes
+  setPatience(fd, usualPatience);
   option(fd, 1, 7, 4 << 20);
   option(fd, 1, 8, 4 << 20);
+}
+
+/**
+ * After how many seconds without a sign of life a connection is given up. The other kernel answers, however busy its
+ * programs are. While sent bytes wait for an answer keep-alive is silent, and tcp(7) would try for a quarter of an hour.
+ */
+export function setPatience(fd: number, seconds: number): void {
+  option(fd, 6, 4, Math.ceil(seconds / 3)); // TCP_KEEPIDLE, seconds
+  option(fd, 6, 5, Math.ceil(seconds / 8)); // TCP_KEEPINTVL
+  option(fd, 6, 18, seconds * 1000); // TCP_USER_TIMEOUT, milliseconds; ends keep-alive, too
 }
 
 export function listenTcp(host: string, port: number): number {

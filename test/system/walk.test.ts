@@ -53,6 +53,8 @@ const damages: readonly Damage[] = [
   },
 ];
 
+/** Milliseconds: five seconds until a silent node is given up, and as many for a loaded machine. */
+const longestStandstill = 10_000;
 const stepsWithStub: readonly MigrationStep[] = ['captured', 'image-sent', 'pages-sent', 'ready'];
 const skip = await whySkip();
 
@@ -83,10 +85,12 @@ async function survive(cluster: Cluster, step: MigrationStep, damage: Damage): P
   const move = home.spawn([command('mosmigrate'), String(pid), damage.to]);
   await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
   if (stepsWithStub.includes(step)) assert.ok(hasStub(program.outsidePid), 'there is nothing to clean up');
+  const broken = performance.now();
   await damage.break(cluster);
   try {
     if (damage.move === 'completes') await engineLogged(cluster, new RegExp(`process\\.left pid=${pid} `));
     await counter.goesOn();
+    assert.ok(damage.move !== 'fails' || performance.now() - broken < longestStandstill, 'it stood still for too long');
     await endsClearly(move, damage);
   } finally {
     await damage.repair?.(cluster, step);
