@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN, peerAddress } from '../sys/descriptors.ts';
+import { limitLog, type Log } from '../lib/limit_log.ts';
 import { selfTest } from '../sys/kernel.ts';
 import { SystemCallError } from '../sys/errors.ts';
 import { frameType } from '../wire/frames.ts';
@@ -22,6 +23,8 @@ import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messag
 const handshakeDeadline = 5000;
 /** Connections in the handshake. More: more memory for strangers; fewer: easier to crowd peers out. */
 const maximumUnproven = 64;
+/** By each worker. Strangers cause these lines: they must not be able to fill the disk. */
+const refusalsLoggedPerMinute = 30;
 
 class EngineWorker {
   readonly #settings: WorkerSettings;
@@ -32,6 +35,7 @@ class EngineWorker {
   readonly #unproven = new Set<GuestLink>();
   readonly #home: HomeContext;
   readonly #host: HostContext;
+  readonly #logRefusal: Log;
   #guestNumber = 0;
 
   constructor(settings: WorkerSettings) {
@@ -43,6 +47,7 @@ class EngineWorker {
         fields: { error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
       });
     const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
+    this.#logRefusal = limitLog((event, fields = {}) => log(event, fields), refusalsLoggedPerMinute);
     const key = Buffer.from(settings.key, 'hex');
     this.#home = {
       loop: this.#loop,
@@ -227,14 +232,14 @@ class EngineWorker {
         await link.authenticate(machine, handshakeDeadline);
         this.#unproven.delete(link);
         let used = false;
-        link.onClose(({ message }) => used || this.#host.log('link.unused', { from, reason: message }));
+        link.onClose(({ message }) => used || this.#logRefusal('link.unused', { from, reason: message }));
         link.onFrame = (frame) => {
           used = true;
           this.#onFirstFrame(link, frame, from);
         };
       },
       (error) => {
-        this.#host.log('link.refused', { from, reason: error instanceof Error ? error.message : String(error) });
+        this.#logRefusal('link.refused', { from, reason: error instanceof Error ? error.message : String(error) });
         link.close();
       },
     );

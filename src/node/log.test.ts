@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createLog, limitLog } from './log.ts';
+import { createLog } from './log.ts';
 
 test('createLog writes one line an event, whatever strangers put into it', () => {
   const lines: string[] = [];
@@ -13,25 +13,4 @@ test('createLog writes one line an event, whatever strangers put into it', () =>
   });
   assert.equal(lines.length, 1);
   assert.match(lines[0], /^\S+Z mosd\.peer\.refused node=n1 why="a \\"b\\"\\n2026 mosd\.fake" from=::1 count=3\n$/);
-});
-
-test('limitLog leaves out what is too much and says how much that was', () => {
-  const events: unknown[] = [];
-  let now = 0;
-  const log = limitLog(
-    (event, fields) => events.push([event, fields]),
-    2,
-    () => now,
-  );
-  for (let i = 0; i < 5; i += 1) log('refused', { i });
-  assert.deepEqual(events, [
-    ['refused', { i: 0 }],
-    ['refused', { i: 1 }],
-  ]);
-  now = 60_000;
-  log('refused', { i: 5 });
-  assert.deepEqual(events.slice(2), [
-    ['log.omitted', { lines: 3 }],
-    ['refused', { i: 5 }],
-  ]);
 });

@@ -106,10 +106,16 @@ describe('a node with a guest', { skip }, () => {
   }
 
   test('is not kept busy by hundreds of strangers', { timeout: 2 * PATIENCE_MS }, async () => {
-    for (const purpose of ['guest', 'control'] as const) {
+    for (const [purpose, daemon] of [
+      ['guest', 'engine'],
+      ['control', 'mosd'],
+    ] as const) {
+      const earlier = daemonLog(cluster, 'n2', daemon).length;
       const endings = Object.values(await misbehave(purpose, ['a crowd']));
       assert.equal(endings.length, 500);
       assert.ok(endings.every(({ end }) => end === 'closed'));
+      const lines = daemonLog(cluster, 'n2', daemon).slice(earlier).split('\n');
+      assert.ok(lines.filter((line) => /refused|unused/.test(line)).length < 500, 'strangers can fill the disk');
       await isUndisturbed();
     }
   });
