@@ -220,8 +220,8 @@ export class Absence implements Traveller {
         return deputy.mirrorAction(tid, frame.id, signal, Buffer.from(action, 'base64'));
       }
       case frameType.signalTaken: {
-        const { signal, lodger } = frameJson<{ signal: number; lodger?: number }>(frame);
-        return deputy.takeStop(signal, lodger);
+        const { signal, continues, lodger } = frameJson<{ signal: number; continues: number; lodger?: number }>(frame);
+        return deputy.takeStop(signal, continues, lodger);
       }
       case frameType.mapFile:
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
@@ -456,7 +456,7 @@ export class Absence implements Traveller {
   #onPages(frame: Frame): void {
     const home = this.#homecoming;
     if (!home) return;
-    home.bytes += writePages(this.pid, frame);
+    home.bytes += writePages(this.#deputy.stub.view, frame);
     this.#recalls.progress('pages', home.bytes, home.bytesToCome);
   }
 

@@ -30,6 +30,7 @@ import {
   createThread,
   dropCapabilities,
   filterFor,
+  endMainThread,
   finishMappings,
   installFilter,
   registerThread,
@@ -144,7 +145,7 @@ export class Guest {
       case frameType.image:
         return this.#build(frameJson<ProcessImage>(frame));
       case frameType.pages:
-        return void writePages(this.#berth!.stub.pid, frame);
+        return void writePages(this.#berth!.stub.view, frame);
       case frameType.pagesEnd:
         return this.#finish();
       case frameType.go:
@@ -167,7 +168,7 @@ export class Guest {
       case frameType.forked:
         return body.onAnswer(frame);
       case frameType.signal:
-        return body.postSignal(frameJson(frame));
+        return body.signals.receive(frameJson(frame));
       case frameType.stopped:
         return body.halt();
       case frameType.continued:
@@ -249,16 +250,17 @@ export class Guest {
     const { stub, body: main } = this.#berth!;
     const image = this.#image!;
     const family = this.#family!;
-    const threads: StoppedTask[] = [main];
+    const mainLives = image.threads[0]?.tid === image.pid;
+    const threads: StoppedTask[] = mainLives ? [main] : [];
     {
       using session = stub.borrow(main);
       finishMappings(session, image);
       family.listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
-      for (const thread of image.threads.slice(1)) threads.push(createThread(stub, session, thread.tid));
+      for (const thread of image.threads.slice(threads.length)) threads.push(createThread(stub, session, thread.tid));
       setMemoryLimits(stub.pid, image.limits, layout.size);
     }
-    const { loop } = this.#context;
-    loop.forgetTask(main.tid);
+    this.#context.loop.discardTask(main.tid);
+    if (!mainLives) endMainThread(stub, main, threads[0]);
     const body = this.#makeBody({ pid: image.pid, stub, family, image });
     image.threads.forEach((thread, i) => {
       const task = threads[i];
@@ -390,16 +392,16 @@ export class Guest {
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     const image = bodyImage(body, all, this.#space());
-    const ranges = contentRanges(stub.pid, image, (identity) => this.#files.descriptor(identity));
+    const ranges = contentRanges(stub.view, image, (identity) => this.#files.descriptor(identity));
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,
       frozenFor: performance.now() - start,
-      signalsReceived: body.signalsReceived,
+      signalsReceived: body.signals.received,
       bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),
       calls: body.calls.entries(),
     });
-    await sendPages(this.#link, stub.pid, ranges);
+    await sendPages(this.#link, stub.view, ranges);
   }
 
   // ---- going on to another node ----
@@ -478,20 +480,18 @@ export class Guest {
   // ---- the end ----
 
   #onEnded(status: TaskStatus): void {
-    if (this.#state === 'ended') return;
-    this.#link.sendJson(frameType.ended, status);
+    if (this.#state !== 'ended') this.#link.sendJson(frameType.ended, status);
   }
 
   #end(reason: string): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
-    const { loop } = this.#context;
     const berth = this.#berth;
-    const hostPid = this.#body?.hostPid ?? berth?.body.tid ?? 0;
+    const hostPid = this.#body?.stub.pid ?? berth?.body.tid ?? 0;
     if (this.#body) this.#body.destroy();
     else berth?.stub.release();
-    if (berth && !this.#body) loop.discardTask(berth.body.tid);
+    if (berth && !this.#body) this.#context.loop.discardTask(berth.body.tid);
     this.#family?.leave(hostPid);
     this.#files.release();
     this.#link.close();

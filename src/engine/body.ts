@@ -5,6 +5,7 @@
 import { kernel } from '../sys/kernel.ts';
 import { MappingQuery } from '../sys/mapping_query.ts';
 import { planCall } from '../sys/marshal.ts';
+import { stopAgain } from '../sys/own_stops.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { SIGTRAP, StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { nameOf } from '../sys/syscalls.ts';
@@ -19,6 +20,7 @@ import {
   bodyMemory,
   sendCall,
   sendLargeCall,
+  trappedCall,
   withoutBuffer,
   withoutUnwritable,
   writeInto,
@@ -27,18 +29,19 @@ import {
 } from './body_call.ts';
 import type { Birth, BodyEvents, BodyHost, BodyOptions, FileMapping, SharedMemory } from './body_host.ts';
 import { freezeBody, type FrozenThread } from './body_freeze.ts';
-import { BodyThread, callToInterrupt } from './body_thread.ts';
+import { BodySignals, type SignalledBody } from './body_signals.ts';
+import { BodyThread } from './body_thread.ts';
 import { CallStatistics } from './call_statistics.ts';
-import { coreSignals, ignoredByDefault, stopSignals } from './default_actions.ts';
+import { actsByDefault, coreSignals, stopSignals } from './default_actions.ts';
 import type { SignalImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Family } from './family.ts';
 import type { TrappedCall } from './listener.ts';
 import type { Loop } from './loop.ts';
-import { namesThread, queueSignal, signalImage } from './pending_signals.ts';
+import { bitOf } from './pending_signals.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
 import { BodyTimers } from './body_timers.ts';
-import { isBreakpoint, isFault } from './siginfo.ts';
+import { isBreakpoint } from './siginfo.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
 import type { Injection, Stub } from './stub.ts';
 
@@ -46,7 +49,7 @@ const SIGKILL = 9;
 /** read, pread64, readv, sendfile, splice, preadv, copy_file_range, preadv2: what is read must be what was written to memory. */
 const readsFiles: ReadonlySet<number> = new Set([0, 17, 19, 40, 275, 295, 326, 327]);
 
-export class Body implements BodyHost {
+export class Body implements BodyHost, SignalledBody {
   readonly pid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
@@ -55,8 +58,7 @@ export class Body implements BodyHost {
   readonly threads: BodyThread[] = [];
   readonly calls = new CallStatistics();
   forwarded = 0;
-  /** Signals that home has passed on; home keeps those that it sent too late to be among them. */
-  signalsReceived = 0;
+  readonly signals: BodySignals;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
   readonly threadCpuBase: ReadonlyMap<number, number>;
@@ -69,10 +71,12 @@ export class Body implements BodyHost {
   readonly #mappings: MappingQuery;
   readonly #family: Family;
   #nextId = 1;
+  #started = false;
   #returning = false;
+  /** The process is stopped at home, or has just taken a stop signal and waits for home's word. */
   #halted = false;
-  /** Signals that arrived while the body was halted or returning. */
-  readonly #signalsLater: SignalImage[] = [];
+  /** Threads that are on their way through exit(2). */
+  readonly ending = new Set<BodyThread>();
 
   constructor(options: BodyOptions) {
     this.pid = options.pid;
@@ -89,16 +93,27 @@ export class Body implements BodyHost {
     this.timers = new BodyTimers(options.image.timers);
     this.cpuBase = options.image.cpuTime;
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
+    this.signals = new BodySignals(this);
   }
 
-  /** The process id as the hosting node sees it. */
+  /** A thread by which the hosting node shows the body's memory: the main one, while that lives. */
   get hostPid(): number {
-    return this.stub.pid;
+    return this.stub.view;
   }
 
   /** True while the body is being brought home: no new call is taken. */
   get returning(): boolean {
     return this.#returning;
+  }
+
+  /** Nothing of it runs: it is stopped, or on its way home. */
+  get still(): boolean {
+    return this.#returning || this.#halted;
+  }
+
+  /** A thread shall not run now. */
+  #holds(thread: BodyThread): boolean {
+    return this.#returning || thread.awaits !== undefined || (this.#halted && !thread.lodger);
   }
 
   addThread(tid: number, hostTid: number, lodger = false): BodyThread {
@@ -111,12 +126,16 @@ export class Body implements BodyHost {
 
   /** Lets all threads run. */
   start(stopped: ReadonlyMap<number, StoppedTask>): void {
-    for (const thread of this.threads) stopped.get(thread.hostTid)?.resume();
+    this.#started = true;
+    for (const thread of this.threads) {
+      const stop = stopped.get(thread.hostTid);
+      if (stop) this.resumeOrHold(thread, stop);
+    }
     if (this.timers.intervals || this.timers.ids.size) this.timers.watch(this);
   }
 
   destroy(): void {
-    for (const { hostTid, lodger } of this.threads) {
+    for (const { hostTid, lodger } of [...this.threads, ...this.ending]) {
       this.#family.forget(hostTid);
       this.loop.discardTask(hostTid);
       if (lodger) kernel.call(nr.kill, hostTid, SIGKILL);
@@ -135,19 +154,7 @@ export class Body implements BodyHost {
       return this.#family.listener.answer(trapped.id, ERESTARTSYS);
     }
     const { nr: number, args, wrongArchitecture } = trapped;
-    const started = performance.now();
-    const call: BodyCall = {
-      notification: trapped.id,
-      id: this.#nextId++,
-      nr: number,
-      args,
-      plan: [],
-      wire: [],
-      large: false,
-      started,
-      began: thread.begin(number, args, started),
-      trapped: { nr: number, args },
-    };
+    const call = trappedCall(this.#nextId++, trapped, (now) => thread.begin(number, args, now));
     thread.call = call;
     thread.answered = false;
     if (number !== nr.restart_syscall) thread.restartOf = 0;
@@ -239,15 +246,12 @@ export class Body implements BodyHost {
     // How long a call went on waiting is known here: it is made again. From before the move only home's kernel knows it.
     const again = result === ERESTART_RESTARTBLOCK && call.trapped.nr !== nr.restart_syscall;
     const signals = thread.signalsAfterCall.splice(0);
-    const stop = interrupted || signals.length > 0 || this.#returning || this.#halted;
+    const holds = this.#holds(thread);
+    const stop = interrupted || signals.length > 0 || holds;
     if (stop) thread.running.interrupt();
     this.respond(call, again ? ERESTARTNOHAND : result);
-    if (stop && !this.#returning && !this.#halted) this.#queueAndResume(thread, signals);
-    else if (signals.length) this.#signalsLater.push(...signals);
-  }
-
-  takeSignals(): SignalImage[] {
-    return this.#signalsLater.splice(0).concat(this.threads.flatMap((t) => t.signalsAfterCall.splice(0)));
+    if (stop && !holds) this.signals.queueWhenStopped(thread, signals);
+    else this.signals.keep(signals);
   }
 
   /** Answers the kernel's notification. */
@@ -258,8 +262,15 @@ export class Body implements BodyHost {
   /** Lets the kernel make the trapped call here after all. */
   letThrough(thread: BodyThread, call: BodyCall): void {
     thread.call = undefined;
-    const stop = this.#returning || this.#halted;
-    if (stop) thread.running.interrupt();
+    if (this.#holds(thread)) thread.running.interrupt();
+    this.#family.listener.letThrough(call.notification);
+  }
+
+  /** Lets a thread end: the kernel here clears its id word and wakes who joins it. */
+  letEnd(thread: BodyThread, call: BodyCall): void {
+    thread.call = undefined;
+    this.ending.add(thread);
+    this.#remove(thread);
     this.#family.listener.letThrough(call.notification);
   }
 
@@ -272,7 +283,7 @@ export class Body implements BodyHost {
     this.#family.listener.letThrough(call.notification);
     const stop = thread.awaitStop();
     if (stop) this.stopped(thread, stop);
-    this.#interruptFor(signal);
+    this.signals.wakeFor(signal);
     for (const other of this.threads) if (!other.call) other.mayHaveSignal = true;
   }
 
@@ -285,11 +296,11 @@ export class Body implements BodyHost {
     let result: number;
     {
       using session = this.stub.borrow(stop);
-      this.#requeue(session, thread, stop);
+      this.signals.requeue(session, thread, stop);
       result = work(session);
     }
     stop.setRegisters(stop.registers().finishCall(result));
-    this.#resumeOrHold(thread, stop);
+    this.resumeOrHold(thread, stop);
   }
 
   comeHome(thread: BodyThread, reason: string): void {
@@ -314,98 +325,37 @@ export class Body implements BodyHost {
   /** Lets a thread run that was made away. */
   resumeNew(task: StoppedTask): void {
     const thread = this.threads.find((t) => t.hostTid === task.tid);
-    if (thread) this.#resumeOrHold(thread, task);
+    if (thread) this.resumeOrHold(thread, task);
   }
 
   stopped(thread: BodyThread, stop: StoppedTask): void {
     this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
   }
 
-  // ---- signals ----
-
-  /** A signal that arrived at the deputy. */
-  postSignal(signal: SignalImage): void {
-    this.signalsReceived++;
-    this.#post(signal);
-  }
-
-  #post(signal: SignalImage): void {
-    if (this.#returning || this.#halted) return void this.#signalsLater.push(signal);
-    const bit = 1n << BigInt(signal.signal - 1);
-    const main = this.threads.find((t) => t.tid === this.pid) ?? this.threads[0];
-    let target = signal.tid ? this.threads.find((t) => t.tid === signal.tid) : undefined;
-    if (!main || (signal.tid && !target)) return;
-    if (target && !target.lodger && !namesThread(signal) && (signalSets(target.hostTid).blocked & bit) !== 0n) {
-      target = undefined; // it took the signal at home only because it blocks nothing there
-      signal.tid = 0;
-    }
-    // A thread can queue what it likes for itself, and the main thread for the process (rt_sigqueueinfo(2)).
-    const carrier = target ?? main;
-    const sets = signalSets(carrier.hostTid);
-    const ignored = (sets.ignored & bit) !== 0n || (ignoredByDefault.has(signal.signal) && (sets.caught & bit) === 0n);
-    if (ignored && (sets.blocked & bit) === 0n) return;
-    if (carrier.call || carrier.awaits) {
-      carrier.signalsAfterCall.push(signal);
-      return this.interruptCall(carrier);
-    }
-    const stop = carrier.stopNow();
-    if (stop) this.#queueInto(carrier, stop, [signal]);
-  }
+  // ---- stops and continuations ----
 
   /** Home is to end the call of a thread. */
   interruptCall(thread: BodyThread): void {
     if (thread.call) this.link.sendFrame(frameType.interrupt, 0, thread.call.id);
   }
 
-  #interruptFor(signal: { signal: number; tid: number }): void {
-    const thread = callToInterrupt(this.threads, signal);
-    if (thread) this.interruptCall(thread);
-  }
-
-  #queueAndResume(thread: BodyThread, signals: readonly SignalImage[]): void {
-    const stop = thread.awaitStop(); // if it ended, its siblings report that to the loop
-    if (stop) this.#queueInto(thread, stop, signals);
-  }
-
-  #queueInto(thread: BodyThread, stop: StoppedTask, signals: readonly SignalImage[]): void {
-    if (signals.length || stop.event === 0) {
-      using session = this.stub.borrow(stop);
-      this.#requeue(session, thread, stop);
-      for (const signal of signals) queueSignal(this.stub, session, this.#processOf(thread), signal);
-    }
-    if (signals.length) repeatUnseen(stop, thread.answered);
-    repeatWait(thread, stop);
-    this.#resumeOrHold(thread, stop);
-    for (const signal of signals) if (!signal.tid) this.#interruptFor(signal);
-  }
-
-  /** A signal-delivery stop came instead of ours: the signal is put back. */
-  #requeue(session: Injection, thread: BodyThread, stop: StoppedTask): void {
-    if (stop.event !== 0 || isFault({ signal: stop.signal, info: stop.signalInfo() })) return;
-    const pid = this.#processOf(thread);
-    const image = signalImage(pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
-    queueSignal(this.stub, session, pid, image);
-  }
-
-  #processOf(thread: BodyThread): number {
-    return thread.lodger ? thread.tid : this.pid;
-  }
-
-  #resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
-    if (!this.#returning && !this.#halted && !thread.awaits) return void stop.resume();
+  resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
+    if (!this.#holds(thread)) return void stop.resume();
     thread.held = stop;
     thread.deliver({ kind: 'stopped', signal: stop.signal, event: stop.event }); // somebody may wait for it
   }
 
-  /** The deputy was stopped: so is the body. */
+  /** The process is stopped: threads that compute stop, those in forwarded calls when the reply comes. */
   halt(): void {
     this.#halted = true;
-    for (const thread of this.threads) {
+    if (!this.#started || this.#returning) return; // on the way home all are being stopped anyway
+    for (const thread of this.threads)
       if (!thread.call && !thread.held && !thread.lodger) thread.held = thread.stopNow();
-    }
   }
 
+  /** Home says that the process runs. */
   continue(): void {
+    this.signals.continues++;
     if (!this.#halted) return;
     this.#halted = false;
     this.#release();
@@ -414,21 +364,23 @@ export class Body implements BodyHost {
   /** It stays here after all: what was frozen goes on, and gets back the signals that were taken out of it. */
   goOn(frozen: readonly FrozenThread[], signals: readonly SignalImage[]): void {
     this.#returning = false;
-    this.#signalsLater.unshift(...signals);
+    this.signals.putBack(signals);
     for (const { thread, task } of frozen) thread.held = task;
     if (!this.#halted) this.#release();
   }
 
   #release(): void {
-    for (const thread of this.threads) this.#letGo(thread);
-    for (const signal of this.#signalsLater.splice(0)) this.#post(signal);
+    const free = this.threads.filter((thread) => !this.#holds(thread));
+    this.signals.release(free.flatMap((thread) => thread.release() ?? []));
   }
 
   #letGo(thread: BodyThread): void {
+    if (!thread.held) return;
+    const signals = thread.signalsAfterCall.splice(0);
+    if (this.#holds(thread)) return this.signals.keep(signals);
     const stop = thread.held;
-    if (!stop || thread.awaits) return;
     thread.held = undefined;
-    this.#queueInto(thread, stop, thread.signalsAfterCall.splice(0));
+    this.signals.queueInto(thread, stop, signals);
   }
 
   /** At home a lodger has executed a program, or ended: its body is of no use any more. */
@@ -437,45 +389,62 @@ export class Body implements BodyHost {
     if (thread) kernel.call(nr.kill, thread.hostTid, SIGKILL);
   }
 
-  // ---- stops and ends ----
-
   #onTask(thread: BodyThread, status: TaskStatus): void {
     if (status.kind !== 'stopped') return this.#onEnd(thread, status);
     if (thread.deliver(status)) return;
     const stop = new StoppedTask(thread.hostTid, status.signal, status.event);
-    if (this.#returning || this.#halted) {
+    if (this.#holds(thread)) {
       thread.held = stop;
       return;
     }
-    if (status.event !== 0) return void stop.resume();
-    this.#onSignal(thread, stop);
+    if (status.event === 0) return this.#onSignal(thread, stop);
+    repeatWait(thread, stop);
+    stop.resume();
   }
 
   #onEnd(thread: BodyThread, status: TaskStatus): void {
     thread.deliver(status);
     this.loop.forgetTask(thread.hostTid);
     this.#family.forget(thread.hostTid);
-    this.threads.splice(this.threads.indexOf(thread), 1);
-    if (thread.hostTid === this.hostPid) this.#events.ended(status);
-    if (!thread.lodger) return;
+    this.#remove(thread);
+    this.ending.delete(thread);
+    if (thread.lodger) return this.#onLodgerEnd(thread, status);
+    if (this.#own.length + this.ending.size === 0) this.#events.ended(status);
+  }
+
+  #onLodgerEnd(lodger: BodyThread, status: TaskStatus): void {
     // If home has ended it, home knows no such lodger any more.
-    if (status.kind === 'killed') this.link.sendJson(frameType.lodgerEnded, { tid: thread.tid, status });
-    for (const waiting of this.threads.filter((t) => t.awaits === thread)) {
+    if (status.kind === 'killed') this.link.sendJson(frameType.lodgerEnded, { tid: lodger.tid, status });
+    for (const waiting of this.threads.filter((t) => t.awaits === lodger)) {
       waiting.awaits = undefined;
       this.#letGo(waiting);
     }
   }
 
+  /** The process's own threads. */
+  get #own(): BodyThread[] {
+    return this.threads.filter((thread) => !thread.lodger);
+  }
+
+  /** The thread's end is certain: memory is looked at by another one from now on. */
+  #remove(thread: BodyThread): void {
+    const index = this.threads.indexOf(thread);
+    if (index >= 0) this.threads.splice(index, 1);
+    if (this.stub.view === thread.hostTid) this.stub.view = this.#own[0]?.hostTid ?? thread.hostTid;
+  }
+
   /** A signal is about to act on a thread. */
   #onSignal(thread: BodyThread, stop: StoppedTask): void {
-    const sets = signalSets(thread.hostTid);
-    const bit = 1n << BigInt(stop.signal - 1);
     const ignored = stop.signal === SIGTRAP && this.stub.ignoresTrap(thread.hostTid);
-    const byDefault = ignored ? isBreakpoint(stop.signalInfo()) : ((sets.caught | sets.ignored) & bit) === 0n;
+    const byDefault = ignored ? isBreakpoint(stop.signalInfo()) : actsByDefault(thread.hostTid, stop.signal);
     if (byDefault && stopSignals.has(stop.signal)) {
-      const lodger = thread.lodger ? thread.tid : undefined;
-      this.link.sendJson(frameType.signalTaken, { signal: stop.signal, lodger });
-      stop.resume();
+      const { lodger, tid } = thread;
+      const { continues } = this.signals;
+      this.link.sendJson(frameType.signalTaken, { signal: stop.signal, continues, lodger: lodger ? tid : undefined });
+      if (lodger) return void stop.resume();
+      // All threads stop, and home says whether the process does.
+      thread.held = stopAgain(stop);
+      this.halt();
     } else if (byDefault && coreSignals.has(stop.signal)) {
       // It dies at home: with its own memory, natively, core dump and all.
       thread.held = stop;
@@ -484,7 +453,7 @@ export class Body implements BodyHost {
     } else {
       repeatUnseen(stop, thread.answered);
       thread.answered = false;
-      if ((sets.caught & bit) !== 0n) thread.wait = undefined; // a wait ends when a handler runs
+      if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.wait = undefined; // a wait ends when a handler runs
       stop.resume(ignored ? 0 : stop.signal);
     }
   }

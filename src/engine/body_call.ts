@@ -68,6 +68,31 @@ export interface BodyCall {
   onAnswer?: (frame: Frame) => void;
 }
 
+/**
+ * A call as it comes out of the filter.
+ * @param id its number on the link
+ * @param begin says when a call that comes now began
+ */
+export function trappedCall(
+  id: number,
+  trapped: { id: bigint; nr: number; args: readonly bigint[] },
+  begin: (now: number) => number,
+): BodyCall {
+  const started = performance.now();
+  return {
+    notification: trapped.id,
+    id,
+    nr: trapped.nr,
+    args: trapped.args,
+    plan: [],
+    wire: [],
+    large: false,
+    started,
+    began: begin(started),
+    trapped: { nr: trapped.nr, args: trapped.args },
+  };
+}
+
 /** The call as its plan has it made at home. */
 export function plannedCall(call: BodyCall, plan: ForwardPlan): BodyCall {
   const { nr, args, buffers, pointers, ownMemory } = plan;

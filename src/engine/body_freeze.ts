@@ -2,7 +2,7 @@
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
 import type { BodyThread } from './body_thread.ts';
-import { beginOfSleep } from './freeze.ts';
+import { beginOfSleep, untilEnded } from './freeze.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import type { Loop } from './loop.ts';
 import { repeatUnseen } from './repeated_calls.ts';
@@ -11,10 +11,12 @@ import { Vdso } from './vdso.ts';
 
 export interface FreezableBody {
   readonly loop: Loop;
-  /** The process id as the hosting node sees it. */
+  /** A living thread by which the hosting node shows its memory. */
   readonly hostPid: number;
   /** Its threads at any moment. */
   readonly threads: readonly BodyThread[];
+  /** Threads that are on their way through exit(2). */
+  readonly ending: ReadonlySet<BodyThread>;
   /** Asks home to end the call of a thread; its stop follows. */
   interruptCall(thread: BodyThread): void;
 }
@@ -27,6 +29,8 @@ export interface FrozenThread extends FrozenTask {
 
 /** The body takes no new calls any more. @throws DeadlineExceeded */
 export async function freezeBody(body: FreezableBody, milliseconds: number): Promise<FrozenThread[]> {
+  // What a thread does at its end (its id word, its robust list) must be in the memory that is captured.
+  for (const thread of body.ending) await untilEnded(body.loop, thread.hostTid, milliseconds);
   const asked = new Set<BodyThread>();
   const stops: { thread: BodyThread; stop: StoppedTask | undefined; sleep: Sleep | undefined }[] = [];
   // A thread that home had made already is born here meanwhile, stopped.

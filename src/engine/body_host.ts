@@ -40,7 +40,7 @@ export interface SharedMemory {
 
 export interface BodyHost {
   readonly pid: number;
-  /** The process id as the hosting node sees it. */
+  /** A thread by which the hosting node shows the body's memory: the main one, while that lives. */
   readonly hostPid: number;
   readonly stub: Stub;
   readonly link: GuestLink;
@@ -64,6 +64,7 @@ export interface BodyHost {
   born(birth: Birth): void;
   finish(thread: BodyThread, call: BodyCall, result: number): void;
   letThrough(thread: BodyThread, call: BodyCall): void;
+  letEnd(thread: BodyThread, call: BodyCall): void;
   takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void;
   comeHome(thread: BodyThread, reason: string): void;
   mapFile(thread: BodyThread, call: BodyCall, mapping: FileMapping): void;

@@ -32,6 +32,6 @@ export function bodyImage(body: Body, all: readonly FrozenThread[], space: Addre
   image.signals.forEach((signal) => {
     if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;
   });
-  image.signals.push(...body.takeSignals());
+  image.signals.push(...body.signals.takeAll());
   return image;
 }

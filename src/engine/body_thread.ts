@@ -85,6 +85,13 @@ export class BodyThread {
     return new RunningTask(this.hostTid);
   }
 
+  /** A thread that is held is held no longer. */
+  release(): { thread: BodyThread; stop: StoppedTask } | undefined {
+    const stop = this.held;
+    this.held = undefined;
+    return stop && { thread: this, stop };
+  }
+
   /** Gives the next stop (or end) to whoever waits for it. @returns whether somebody did */
   deliver(status: TaskStatus): boolean {
     const waiter = this.#stopWaiter;
@@ -128,6 +135,6 @@ export function callToInterrupt(
   const open = (t: BodyThread): boolean => (signalSets(t.hostTid).blocked & (1n << BigInt(signal - 1))) === 0n;
   const target = threads.find((t) => t.tid === tid);
   if (target) return target.call && open(target) ? target : undefined;
-  const takers = threads.filter(open);
+  const takers = threads.filter((t) => !t.lodger && !t.awaits && open(t));
   return takers.every((t) => t.call) ? takers[0] : undefined;
 }

@@ -7,6 +7,7 @@ import { PageMap } from '../sys/pagemap.ts';
 import {
   descriptorTargets,
   exists,
+  livingThread,
   mappingFlags,
   mappings,
   resourceLimits,
@@ -154,14 +155,15 @@ export function refuseThreads(pid: number, count: number): void {
 
 /** What keeps a process home before it is even stopped. @throws StaysHome */
 export function refuseProcess(pid: number): void {
-  const fields = status(pid);
-  if (fields.get('State')?.startsWith('Z')) throw new StaysHome(pid, 'it has ended (zombie)');
+  const view = livingThread(pid);
+  if (view === undefined) throw new StaysHome(pid, 'it has ended (zombie)');
+  const fields = status(view);
   if (fields.get('Kthread') === '1' || !fields.has('VmSize')) throw new StaysHome(pid, 'it is a kernel thread');
   if (Number(fields.get('Seccomp') ?? 0) !== 0) throw new StaysHome(pid, 'it runs under a seccomp filter of its own');
   refuseThreads(pid, Number(fields.get('Threads') ?? 0));
-  const policy = Number(statFields(pid)(41));
+  const policy = Number(statFields(view)(41));
   if (policy === 1 || policy === 2 || policy === 6) throw new StaysHome(pid, 'it is in a real-time scheduling class');
-  for (const [fd, target] of descriptorTargets(pid)) {
+  for (const [fd, target] of descriptorTargets(view)) {
     if (target === 'anon_inode:[io_uring]') throw new StaysHome(pid, `it has an io_uring (descriptor ${fd})`);
     if (target === 'anon_inode:[userfaultfd]') throw new StaysHome(pid, `it has a userfaultfd (descriptor ${fd})`);
   }
@@ -237,7 +239,7 @@ export function captureThreads(
     }
     if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
     const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
-    const carried = carryCall(registers, restartOf);
+    const carried = carryCall(task.tid, registers, restartOf);
     threads.push({
       tid: task.tid,
       name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),
@@ -288,13 +290,13 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
 
 /** The whole image of a frozen process. @throws StaysHome */
 export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace): ProcessImage {
-  const { pid } = stub;
-  const held = threadsBlock(frozen) & signalfdMask(pid);
+  const { pid, view } = stub;
+  const held = threadsBlock(frozen) & signalfdMask(view);
   const { threads, actions, brk } = captureThreads(stub, frozen);
   if (frozen.some(({ pendingSignal }) => pendingSignal && isBreakpoint(pendingSignal.info))) endIgnoredTrap(actions);
   const tasks = frozen.map(({ task }) => task);
   const timers = captureTimers(stub, tasks, held);
-  const field = statFields(pid);
+  const field = statFields(view);
   const word = (index: number): number => Number(field(index));
   return {
     pid,

@@ -2,7 +2,7 @@
  * The home side of a stay away: prepare, freeze, send, commit, serve, take back.
  * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
  */
-import { mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
+import { livingThread, mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Absence, type HomeContext } from './absence.ts';
@@ -26,7 +26,7 @@ import { holdAt } from './hold.ts';
 import type { ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 import { sendPages } from './page_stream.ts';
-import { drainSignals, newSignals, queueSignals } from './pending_signals.ts';
+import { drainSignals, newSignals, queueSignals, stillDue } from './pending_signals.ts';
 import { connectHost, prepareHost } from './preparation.ts';
 import { memoryOf } from './memory_use.ts';
 import { recorderCalls } from './recorder.ts';
@@ -105,10 +105,11 @@ export class Departure implements Traveller {
   }
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
-    const space = readAddressSpace(this.pid, { identify: this.#identify, own: [], flags: true });
+    const view = livingThread(this.pid) ?? this.pid;
+    const space = readAddressSpace(view, { identify: this.#identify, own: [], flags: true });
     const files = this.#supply.announce(space);
     refuseSharers(this.pid, space, { open: true });
-    const stubBase = freeStubBase(this.pid);
+    const stubBase = freeStubBase(view);
     const { pid, uid, command } = this;
     await prepareHost(
       link,
@@ -134,7 +135,7 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
       this.#limits = resourceLimits(this.pid);
-      if (mappings(this.pid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
+      if (mappings(main.tid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
         throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
       stub = Stub.install(main, this.pid, { base: options.stubBase });
       setMemoryLimits(this.pid, noLimits);
@@ -146,12 +147,12 @@ export class Departure implements Traveller {
       await this.#step('captured');
       link.sendJson(frameType.image, image);
       await this.#step('image-sent');
-      const ranges = contentRanges(this.pid, image, (identity) => this.#supply.files.descriptor(identity));
+      const ranges = contentRanges(stub.view, image, (identity) => this.#supply.files.descriptor(identity));
       const total = ranges.reduce((sum, r) => sum + r.length, 0);
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});
-      sent = await sendPages(link, this.pid, ranges, (bytes) => options.progress('pages', bytes, total));
+      sent = await sendPages(link, stub.view, ranges, (bytes) => options.progress('pages', bytes, total));
       await this.#step('pages-sent');
       const { type, text } = await ready;
       await this.#step('ready');
@@ -165,9 +166,13 @@ export class Departure implements Traveller {
       this.#goOnAtHome(stub, frozen);
       throw error;
     }
+    // A stopped process begins its stay stopped.
+    const stopped = frozen.some(({ task }) => task.groupStop());
+    if (stopped) link.sendFrame(frameType.stopped, 0);
     link.sendFrame(frameType.go, 0);
     const freezeMs = performance.now() - frozenAt;
     const absence = this.#park(link, stub, frozen);
+    if (stopped) absence.deputy.startedStopped();
     await absence.arrived();
     link.peerPatience = 'away';
     options.progress('resume', sent, sent);
@@ -190,7 +195,7 @@ export class Departure implements Traveller {
     progress: Progress,
   ): Promise<ProcessImage> {
     const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
-    const space = readAddressSpace(this.pid, { identify: this.#identify, own, flags: true });
+    const space = readAddressSpace(stub.view, { identify: this.#identify, own, flags: true });
     if (!this.#supply.knows(space)) {
       const more = { version: protocolVersion, files: this.#supply.announce(space) };
       await this.#supply.send(link, more, progress);
@@ -214,8 +219,9 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
       if (stub) {
-        const threads = frozen.map(({ task }) => ({ tid: task.tid, task }));
-        queueSignals(stub, this.pid, threads, interruptedSignals(this.pid, frozen));
+        const tasks = frozen.map(({ task }) => task);
+        const threads = tasks.map((task) => ({ tid: task.tid, task }));
+        queueSignals(stub, this.pid, threads, stillDue(interruptedSignals(this.pid, frozen), tasks));
         if (this.#image) keepTimers(stub, main, this.#image.timers);
         stub.remove(main);
         thaw(
@@ -270,7 +276,7 @@ export class Departure implements Traveller {
         const RSEQ_UNREGISTER = 1;
         if (thread.rseq)
           calls.push([nr.rseq, thread.rseq.pointer, thread.rseq.size, RSEQ_UNREGISTER, thread.rseq.signature]);
-        if (index === 0) calls.push(...recorderCalls(stub, image.actions));
+        if (index === 0) calls.push(...recorderCalls(stub, image.actions, held));
         session.run(calls);
       }
       deputy.park(task);

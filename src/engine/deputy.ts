@@ -4,36 +4,35 @@
  * See docs/internals/slots.md and docs/internals/signals.md.
  */
 import { kernel } from '../sys/kernel.ts';
-import { reap, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
+import { deliverAndStop, SIGSTOP } from '../sys/own_stops.ts';
+import { signalSets } from '../sys/procfs.ts';
+import { endedUnreported, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { argumentRegisters, ERESTARTNOINTR, type Registers } from '../sys/x64/registers.ts';
-import { slotState } from '../sys/x64/stub_code.ts';
-import { decodeRequest, placesOf } from '../wire/call_messages.ts';
+import type { Registers } from '../sys/x64/registers.ts';
+import { decodeRequest } from '../wire/call_messages.ts';
 import { frameType, noSlot } from '../wire/frames.ts';
-import { sendAnswer, sendLargeData, sendResult } from './answers.ts';
-import { stopSignals } from './default_actions.ts';
-import { DeputySlots } from './deputy_slots.ts';
-import { DeputyThread, plainRequest, type PendingRequest } from './deputy_thread.ts';
+import { sendResult } from './answers.ts';
+import { SIGCONT, stopSignals } from './default_actions.ts';
+import { DeputyRequests } from './deputy_requests.ts';
+import type { DeputySlots } from './deputy_slots.ts';
+import { DeputyThread, plainRequest } from './deputy_thread.ts';
 import { prepareExecution } from './deputy_execute.ts';
 import { Disowned } from './disowned.ts';
 import { decodeExecution } from './execution.ts';
+import { GroupStop } from './group_stop.ts';
 import type { SignalImage } from './image.ts';
-import { endsWithEintr, giveCode, isCutShort } from './interrupted_calls.ts';
-import { announceLarge, placeBulk, unmapLarge } from './large_requests.ts';
+import { placeBulk } from './large_requests.ts';
 import type { Frame, GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { PassedSignals } from './passed_signals.ts';
-import { drainSignals, signalImage } from './pending_signals.ts';
-import { adviseAway, descriptorsWritten, dieOf } from './deputy_calls.ts';
-import { mirroredAction } from './recorder.ts';
+import { adviseAway, dieOf, setMirrored } from './deputy_calls.ts';
+import { bitOf, drainSignals, signalImage } from './pending_signals.ts';
 import { createThread } from './restore.ts';
-import { bounceMemory, mappedMemory, placeBuffers, placedArguments, setPointers } from './request_buffers.ts';
-import { restOf, timeoutError, type Rest } from './request_time.ts';
-import { layout, type Injection, type Stub } from './stub.ts';
+import { bounceMemory } from './request_buffers.ts';
+import { isMarker, sendMarker, withoutMarkers } from './stop_marker.ts';
+import { layout, type InjectedCall, type Injection, type Stub } from './stub.ts';
 
 const SIGKILL = 9;
-const SIGSTOP = 19;
-const ENOMEM = -12;
 
 export interface DeputyEvents {
   /** The same of a lodger. */
@@ -56,27 +55,38 @@ export class Deputy {
   link: GuestLink;
   /** Mask of the signals that wait here, for the program's signalfds. */
   readonly #held: bigint;
-  readonly #slots: DeputySlots;
+  readonly #requests: DeputyRequests;
   readonly #loop: Loop;
   readonly #events: DeputyEvents;
   readonly #threads = new Map<number, DeputyThread>();
   readonly disowned = new Disowned();
-  /** Requests whose results must still be looked for. */
-  #waiting: DeputyThread[] = [];
   /** Requests made for the body since it left; 0 means that nothing has happened yet that cannot be undone. */
   served = 0;
-  stopped = false;
+  /** Threads that end because the body's did, and have perhaps not ended yet. */
+  readonly #ending = new Map<number, DeputyThread>();
+  readonly #group = new GroupStop((stopped) =>
+    this.link.sendFrame(stopped ? frameType.stopped : frameType.continued, 0),
+  );
   /** Set while the deputy is being taken apart: its stops belong to somebody else. */
   parked = true;
 
   constructor(options: { pid: number; stub: Stub; link: GuestLink; loop: Loop; held: bigint; events: DeputyEvents }) {
     this.pid = options.pid;
     this.stub = options.stub;
-    this.#slots = new DeputySlots(options.stub, (slot) => this.#lookAt(slot));
+    this.#requests = new DeputyRequests(this, options.stub, options.loop);
     this.link = options.link;
     this.#loop = options.loop;
     this.#held = options.held;
     this.#events = options.events;
+  }
+
+  /** The process is stopped (SIGSTOP and the like). */
+  get stopped(): boolean {
+    return this.#group.active;
+  }
+
+  get slots(): DeputySlots {
+    return this.#requests.slots;
   }
 
   get threadIds(): number[] {
@@ -85,13 +95,23 @@ export class Deputy {
 
   /** Puts a stopped thread into the deputy loop and lets it run. */
   park(task: StoppedTask, lodger = false): void {
-    const slot = this.#slots.take(new Set([...this.#threads.values()].map((t) => t.slot)));
+    const slot = this.slots.take(new Set([...this.#threads.values(), ...this.#ending.values()].map((t) => t.slot)));
     const thread = new DeputyThread(task.tid, slot, lodger);
     this.#threads.set(task.tid, thread);
     this.#enterLoop(task, thread);
     task.setSignalMask(this.#held);
     this.#loop.onTask(task.tid, (status) => this.#onTask(thread, status));
-    task.resume();
+    this.#goOn(thread, task);
+  }
+
+  /** The body was told that it starts stopped. If the process was continued meanwhile, it hears of that now. */
+  startedStopped(): void {
+    const [thread] = this.#threads.values();
+    if (!thread || this.stopped) return;
+    const stop = this.#stop(thread);
+    this.#passContinue(stop);
+    this.#goOn(thread, stop);
+    if (!this.stopped) this.#group.goOn();
   }
 
   #enterLoop(task: StoppedTask, thread: DeputyThread, registers: Registers = task.registers()): void {
@@ -105,13 +125,6 @@ export class Deputy {
 
   // ---- requests ----
 
-  /** A call of ours is waited for: its thread may have been stopped by something else, and nobody but us looks now. */
-  #lookAt(slot: number): void {
-    const thread = [...this.#threads.values()].find((t) => t.slot === slot);
-    const status = thread && reap(thread.tid);
-    if (status) this.#onTask(thread, status);
-  }
-
   #threadOf(tid: number): DeputyThread {
     const thread = this.#threads.get(tid);
     if (!thread) throw new RangeError(`Cannot serve thread ${tid}: process ${this.pid} has no such thread`);
@@ -120,109 +133,26 @@ export class Deputy {
 
   onRequest(frame: Frame): void {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
-    const thread = this.#threadOf(wire.tid);
-    if (thread.request) throw new RangeError(`Cannot serve two requests of thread ${wire.tid} at once`);
-    const { offsets, total } = placesOf(wire.buffers);
-    const { large } = thread;
-    if (wire.large && large?.id !== frame.id)
-      throw new RangeError('Cannot serve a large request that was not announced');
-    if (wire.large && large?.address === 0) return this.reply(frame.id, ENOMEM);
-    if (descriptorsWritten(wire.nr, wire.args).some((fd) => this.#events.touchesLive(fd))) {
-      if (wire.large) unmapLarge(this.#slots, thread);
-      return this.reply(frame.id, ERESTARTNOINTR);
-    }
-    const memory = wire.large && large ? mappedMemory(this.pid, large.address) : bounceMemory(this.stub, thread.slot);
-    if (!wire.large) placeBuffers(this.stub, thread.slot, { wire, offsets, total, frame });
-    setPointers(wire, offsets, memory);
-    const args = placedArguments(this.stub, thread.slot, { wire, offsets, memory });
-    const began = performance.now() - wire.waited;
-    const mapped = wire.large ? large : undefined;
-    const request: PendingRequest = { id: frame.id, wire, args, offsets, memory, large: mapped, began };
+    this.#requests.serve(this.#threadOf(wire.tid), wire, frame);
     this.served++;
-    thread.request = request;
-    this.#waiting.push(thread);
-    const rest = wire.waited > 0 ? this.#limit(thread, request) : undefined;
-    if (rest) args[rest.index] = BigInt(rest.value);
-    this.#slots.post(thread.slot, wire.nr, args, frame.id);
   }
 
-  /** Has a request wait for the rest of its time only. @returns the argument that says so, if one does */
-  #limit(thread: DeputyThread, request: PendingRequest): Rest['argument'] {
-    const { argument, endAfter } = restOf(this.pid, request);
-    thread.cancelExpiry?.();
-    const expire = (): void => {
-      request.expired = true;
-      this.interrupt(request.id);
-    };
-    thread.cancelExpiry = endAfter === undefined ? undefined : this.#loop.after(endAfter, expire);
-    return argument;
-  }
-
-  /** Registers of a thread whose call a stop has ended with EINTR: the call is made again, for the rest of its time. */
-  #again(thread: DeputyThread, registers: Registers): Registers {
-    registers.repeatCall();
-    const rest = thread.request && this.#limit(thread, thread.request);
-    return rest ? registers.set(argumentRegisters[rest.index], rest.value) : registers;
+  touchesLive(fd: number): boolean {
+    return this.#events.touchesLive(fd);
   }
 
   onLargeRequest(frame: Frame): void {
     const wire = decodeRequest(frame.memory.view, frame.offset, frame.length);
-    announceLarge(this.#slots, this.#threadOf(wire.tid), wire, frame.id);
+    this.#requests.announce(this.#threadOf(wire.tid), wire, frame.id);
   }
 
   onBulk(frame: Frame): void {
-    placeBulk(this.pid, this.#threads.values(), frame);
+    placeBulk(this.stub.view, this.#threads.values(), frame);
   }
 
   /** Looks for finished calls. @returns whether there was one */
   poll(): boolean {
-    if (this.#waiting.length === 0) return false;
-    let found = false;
-    for (const thread of [...this.#waiting]) {
-      if (thread.request && this.#slots.state(thread.slot) === slotState.done) {
-        found = true;
-        this.#finish(thread, this.#slots.result(thread.slot));
-      }
-    }
-    return found;
-  }
-
-  /** Says whether finished calls shall ring (futex) or not (somebody is looking). */
-  setSleeping(sleeping: boolean): void {
-    // Atomic: the look at the slots that follows must not come before this store.
-    Atomics.store(this.stub.memory.i32, (layout.doorbell >> 2) + 1, sleeping ? 1 : 0);
-  }
-
-  get doorbell(): number {
-    return this.stub.memory.address + layout.doorbell;
-  }
-
-  #forget(thread: DeputyThread): PendingRequest | undefined {
-    const { request } = thread;
-    thread.request = undefined;
-    thread.cancelExpiry?.();
-    thread.cancelExpiry = undefined;
-    this.#waiting = this.#waiting.filter((t) => t !== thread);
-    return request;
-  }
-
-  #finish(thread: DeputyThread, result: number): void {
-    const request = this.#forget(thread);
-    if (!request) return;
-    request.returned?.();
-    if (request.large) return this.#finishLarge(thread, request, result);
-    sendAnswer(this.link, { stub: this.stub, slot: thread.slot, request }, result);
-  }
-
-  #finishLarge(thread: DeputyThread, request: PendingRequest, result: number): void {
-    this.#loop.start(
-      async () => {
-        await sendLargeData(this.link, this.pid, request, result);
-        unmapLarge(this.#slots, thread);
-        this.reply(request.id, result);
-      },
-      (error) => this.link.close(error instanceof Error ? error : new Error(String(error))),
-    );
+    return this.#requests.poll();
   }
 
   /** Sends a bare result. */
@@ -234,7 +164,10 @@ export class Deputy {
   endThread(tid: number, code: number): void {
     const thread = this.#threads.get(tid);
     this.served++;
-    if (thread) this.#slots.post(thread.slot, nr.exit, [BigInt(code)], 0);
+    if (!thread) return;
+    this.#ending.set(tid, thread);
+    this.#remove(thread);
+    this.slots.post(thread.slot, nr.exit, [BigInt(code)], 0);
   }
 
   // ---- interruptions ----
@@ -247,38 +180,13 @@ export class Deputy {
     new RunningTask(thread.tid).interrupt();
   }
 
-  /** @param goOn how the thread continues: resumed, or left in its group stop */
-  #onInterrupted(thread: DeputyThread, stop: StoppedTask, goOn: () => void = () => void stop.resume()): void {
+  /** @returns what to answer the thread's request with, as far as it has got */
+  #withdraw(thread: DeputyThread, stop: StoppedTask): number | undefined {
     thread.interruptWanted = false;
-    const { request } = thread;
-    const state = this.#slots.state(thread.slot);
-    if (!request || state === slotState.done) return goOn();
     const registers = stop.registers();
-    const { code, base } = this.stub;
-    const rip = registers.number('rip');
-    if (state === slotState.executing && rip === base + code.loopCall + 2 && registers.syscall >= 0) {
-      if (!isCutShort(registers)) return goOn(); // it has just finished: the loop stores the result
-      const result = request.expired ? timeoutError(this.pid, request) : giveCode(registers).number('rax');
-      this.#withdraw(thread, stop, { registers, result, goOn });
-    } else if (request.expired) {
-      this.#limit(thread, request); // not begun, so it has not waited for the last time
-      goOn();
-    } else if (state === slotState.requested || rip <= base + code.loopCall)
-      // Not begun: the handler runs first, then the call is made; it does not end as interrupted.
-      this.#withdraw(thread, stop, { registers, result: ERESTARTNOINTR, goOn });
-    else goOn();
-  }
-
-  /** Takes an unfinished call back out of the slot and reports how it ended. */
-  #withdraw(
-    thread: DeputyThread,
-    stop: StoppedTask,
-    { registers, result, goOn }: { registers: Registers; result: number; goOn: () => void },
-  ): void {
-    this.#slots.withdraw(thread.slot);
-    this.#enterLoop(stop, thread, registers);
-    goOn();
-    this.#finish(thread, result);
+    const result = this.#requests.withdraw(thread, registers);
+    if (result !== undefined) this.#enterLoop(stop, thread, registers);
+    return result;
   }
 
   // ---- stops ----
@@ -286,7 +194,7 @@ export class Deputy {
   #onTask(thread: DeputyThread, status: TaskStatus): void {
     if (status.kind !== 'stopped') return this.#onEnd(thread, status);
     const stop = new StoppedTask(thread.tid, status.signal, status.event);
-    if (status.event === traceEvent.stop) this.#onEventStop(thread, stop);
+    if (status.event === traceEvent.stop) this.#goOn(thread, stop);
     else if (status.event === traceEvent.exec) this.#onExecuted(thread, stop);
     else if (status.event !== 0) stop.resume();
     else this.#onSignal(thread, stop);
@@ -302,46 +210,73 @@ export class Deputy {
   #lodgerLeft(thread: DeputyThread): void {
     this.#loop.forgetTask(thread.tid);
     this.#threads.delete(thread.tid);
-    this.#forget(thread);
+    this.#ending.delete(thread.tid);
+    this.#requests.forget(thread);
     this.link.sendJson(frameType.lodgerLeft, { tid: thread.tid });
+  }
+
+  /** The process's own threads. */
+  get #own(): DeputyThread[] {
+    return [...this.#threads.values()].filter((t) => !t.lodger);
   }
 
   get lodgers(): number[] {
     return [...this.#threads.values()].filter((t) => t.lodger).map((t) => t.tid);
   }
 
-  #onEventStop(thread: DeputyThread, stop: StoppedTask): void {
-    if (thread.lodger && stopSignals.has(stop.signal)) return void stop.listen();
-    if (stopSignals.has(stop.signal)) {
-      // Group stop: the parent sees it; the deputy stays stopped until SIGCONT.
-      if (thread.interruptWanted) this.#onInterrupted(thread, stop, () => void stop.listen());
-      else stop.listen();
-      if (!this.stopped) this.link.sendFrame(frameType.stopped, 0);
-      this.stopped = true;
-      return;
+  /** From an event stop a thread goes on: it runs, or stays in its process's group stop until SIGCONT. */
+  #goOn(thread: DeputyThread, stop: StoppedTask): void {
+    if (this.#group.ends(thread.tid) && !stop.groupStop()) {
+      this.#passContinue(stop);
+      if (stop.groupStop()) this.#group.renew();
     }
-    if (this.stopped && !thread.lodger) {
-      this.stopped = false;
-      this.link.sendFrame(frameType.continued, 0);
-    }
-    if (thread.interruptWanted) this.#onInterrupted(thread, stop);
+    const stays = stop.groupStop() !== 0;
+    const wasStopped = !stays && this.#group.leave(thread.tid);
+    if (stays && !thread.lodger) this.#group.enter(thread.tid);
+    const result = thread.interruptWanted ? this.#withdraw(thread, stop) : undefined;
+    // A stop of the program's own ends such a call (signal(7), "Interruption of system calls … by stop signals").
+    if (!stays && !wasStopped) this.#requests.repeatEnded(thread, stop);
+    if (stays) stop.listen();
+    else stop.resume();
+    if (result !== undefined) this.#requests.finish(thread, result);
+  }
+
+  /** SIGCONT goes to the body before it may run: its handler runs before anything else does. */
+  #passContinue(stop: StoppedTask): void {
+    for (const signal of drainSignals(this.stub, [stop], ~bitOf(SIGCONT) | this.#held)) this.passOn(signal);
+  }
+
+  /** A signal for the program: its place of action is the body. Only stops act here. */
+  #onSignal(thread: DeputyThread, stop: StoppedTask): void {
+    if (isMarker(stop.signal, stop.signalInfo())) return this.#onMarker(thread, stop);
+    if (stop.signal === SIGSTOP) return void stop.resume(SIGSTOP);
+    if (thread.takesNow(stop.signal) || this.#group.actsHere(thread.tid, stop.signal)) return void deliverAndStop(stop);
+    this.#requests.repeatEnded(thread, stop); // whether this call ends is decided where the handlers are; until then it goes on
+    if (this.disowned.takes(this.stub, stop)) return this.#goOn(thread, stop);
+    const image = signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
+    const maybeVoid = stopSignals.has(stop.signal) && !thread.lodger;
+    if (!maybeVoid || !this.#wasContinued(thread, stop))
+      this.passOn(thread.lodger ? { ...image, tid: thread.tid } : image);
+    if (maybeVoid) this.#goOn(thread, stop);
     else stop.resume();
   }
 
-  /** A signal for the program: its place of action is the body. Only SIGSTOP acts here, since nothing can catch it. */
-  #onSignal(thread: DeputyThread, stop: StoppedTask): void {
-    const registers = stop.registers();
-    // Whether such a call ends is decided where the handlers are; until then it goes on.
-    if (endsWithEintr(registers)) stop.setRegisters(this.#again(thread, registers));
-    if (stop.signal === SIGSTOP || this.#letThrough.delete(stop.signal)) return void stop.resume(stop.signal);
-    if (this.disowned.takes(this.stub, stop)) return void stop.resume();
-    const image = signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
-    this.passOn(thread.lodger ? { ...image, tid: thread.tid } : image);
-    stop.resume();
+  /**
+   * A thread has taken a stop signal out of the queue: has SIGCONT come since? The order in which stops are reported does
+   * not say. But SIGCONT makes each thread trap once more before it goes on (ptrace_trap_notify in kernel/signal.c).
+   */
+  #wasContinued(thread: DeputyThread, stop: StoppedTask): boolean {
+    const before = this.#group.continues;
+    this.#loop.reapTasks(); // a SIGCONT that came before the stop signal is passed on before it
+    using session = this.stub.borrow(stop);
+    session.run([[nr.getpid]]);
+    // The trap may also be the one that `interrupt` asked for.
+    return session.trapped && (!thread.interruptWanted || this.#group.continues !== before);
   }
 
   passOn(signal: SignalImage): void {
     this.#passed.add(signal);
+    if (signal.signal === SIGCONT) this.#group.onContinue();
     if (this.parked) this.link.sendJson(frameType.signal, signal);
   }
 
@@ -353,34 +288,65 @@ export class Deputy {
   /** The body lives at the other end of another link now, and has got the first `received` signals. */
   moveTo(link: GuestLink, received: number): void {
     this.link = link;
-    for (const signal of this.#passed.rebase(received)) link.sendJson(frameType.signal, signal);
+    const missed = this.#passed.rebase(received);
+    this.#group.continues = missed.filter(({ signal }) => signal === SIGCONT).length;
+    for (const signal of missed) link.sendJson(frameType.signal, signal);
     if (this.stopped) link.sendFrame(frameType.stopped, 0);
   }
 
   readonly #passed = new PassedSignals();
-  readonly #letThrough = new Set<number>();
 
-  /** A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it. */
-  takeStop(signal: number, lodger = 0): void {
+  /**
+   * A stop signal took its default action at the body: the deputy takes the stop, so that its parent sees it.
+   * @param continues how many continuations the body had seen
+   */
+  takeStop(signal: number, continues: number, lodger?: number): void {
     if (!stopSignals.has(signal)) throw new RangeError(`Cannot stop the deputy by signal ${signal}`);
-    this.#letThrough.add(signal);
-    kernel.call(nr.kill, lodger && this.lodgers.includes(lodger) ? lodger : this.pid, signal);
+    if (lodger !== undefined) this.#signalLodger(lodger, signal);
+    else if (this.#group.take(signal, continues) && !sendMarker(this.pid, this.#held))
+      kernel.call(nr.kill, this.pid, signal);
+  }
+
+  #onMarker(thread: DeputyThread, stop: StoppedTask): void {
+    this.#loop.reapTasks(); // SIGCONT, if a thread has taken it: then nothing is due any more
+    const { due } = this.#group;
+    const continued = this.#own.some(({ tid }) => (signalSets(tid).pending & bitOf(SIGCONT)) !== 0n);
+    if (!continued && this.#group.actsHere(thread.tid, due))
+      return void deliverAndStop(new StoppedTask(thread.tid, due, 0));
+    this.#requests.repeatEnded(thread, stop);
+    stop.resume();
+  }
+
+  #signalLodger(tid: number, signal: number): void {
+    const lodger = this.#threads.get(tid);
+    if (!lodger?.lodger) return;
+    lodger.takes = signal;
+    kernel.call(nr.kill, tid, signal);
   }
 
   /** A lodger's body died of a signal: so does the lodger. */
   endLodger(tid: number, signal: number): void {
-    if (!this.lodgers.includes(tid)) return;
+    const lodger = this.#threads.get(tid);
+    if (!lodger?.lodger) return;
     if (signal === SIGKILL) return void kernel.call(nr.kill, tid, SIGKILL);
-    this.#letThrough.add(signal);
+    lodger.takes = signal;
     this.lend(tid, (session) => dieOf(this.stub, session, tid, signal), 0n);
   }
 
   #onEnd(thread: DeputyThread, status: TaskStatus): void {
     if (thread.lodger) return this.#lodgerLeft(thread);
     this.#loop.forgetTask(thread.tid);
+    this.#group.forget(thread.tid);
+    this.#remove(thread);
+    this.#ending.delete(thread.tid);
+    this.#requests.forget(thread);
+    if (this.#own.length + this.#ending.size === 0) this.#events.ended(status);
+  }
+
+  /** The thread's end is certain: memory is looked at by another one from now on. */
+  #remove(thread: DeputyThread): void {
     this.#threads.delete(thread.tid);
-    this.#forget(thread);
-    if (thread.tid === this.pid) this.#events.ended(status);
+    if (this.stub.view === thread.tid) this.stub.view = this.#own[0]?.tid ?? thread.tid;
   }
 
   // ---- threads ----
@@ -388,7 +354,7 @@ export class Deputy {
   /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, -errno, or `noSlot` */
   createThread({ tid, flags }: { tid: number; flags: number }): number {
     const EAGAIN = -11;
-    if (this.#threads.size >= layout.slotCount) return noSlot;
+    if (this.#threads.size + this.#ending.size >= layout.slotCount) return noSlot;
     const created = this.lend(tid, (session) => {
       try {
         return createThread(this.stub, session, 0, flags);
@@ -403,16 +369,24 @@ export class Deputy {
   /** Lends a thread for calls of ours; afterwards it goes on with what it was doing, with another mask if one is given. */
   lend<T>(tid: number, work: (session: Injection) => T, mask?: bigint): T {
     this.served++;
-    const stop = this.#stop(this.#threadOf(tid));
+    const thread = this.#threadOf(tid);
+    const stop = this.#stop(thread);
     try {
       using session = this.stub.borrow(stop);
       return work(session);
     } finally {
-      const registers = stop.registers();
-      if (endsWithEintr(registers)) stop.setRegisters(this.#again(this.#threadOf(tid), registers));
       if (mask !== undefined) stop.setSignalMask(mask);
-      stop.resume();
+      this.#goOn(thread, stop);
     }
+  }
+
+  /** Makes a call of our own in a thread that has nothing else to do; by injection, for it may be stopped. */
+  ownCall(thread: DeputyThread, call: InjectedCall): number {
+    return this.lend(thread.tid, (session) => session.run([call])[0]);
+  }
+
+  #has({ tid }: DeputyThread): boolean {
+    return this.#threads.has(tid) || this.#ending.has(tid);
   }
 
   /** Stops a thread, whatever it does. @throws TaskEnded, StopTimeout */
@@ -424,9 +398,11 @@ export class Deputy {
         const stop = running.waitStop();
         if (stop.event === traceEvent.stop) return stop;
         this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+        // A lodger that has just executed a program is its own.
+        if (!this.#has(thread)) throw new TaskEnded(thread.tid, { kind: 'exited', code: 0 });
       }
     } catch (error) {
-      if (error instanceof TaskEnded) this.#onEnd(thread, error.status);
+      if (error instanceof TaskEnded && this.#has(thread)) this.#onEnd(thread, error.status);
       throw error;
     }
   }
@@ -444,30 +420,27 @@ export class Deputy {
     const returned = (): void =>
       void this.lend(tid, (session) => session.run([[nr.munmap, address, length]]), this.#held);
     const memory = bounceMemory(this.stub, thread.slot);
-    thread.request = { ...plainRequest({ id: frame.id, tid, number, args, memory }), returned };
-    this.#waiting.push(thread);
-    this.#slots.post(thread.slot, number, args, frame.id);
+    const request = { ...plainRequest({ id: frame.id, tid, number, args, memory }), returned };
+    this.#requests.post(thread, request, args);
     return wish.execution.limits;
   }
 
   /** Its tasks are somebody else's, or no more. */
   dispose(): void {
-    for (const tid of this.#threads.keys()) this.#loop.forgetTask(tid);
+    for (const tid of [...this.#threads.keys(), ...this.#ending.keys()]) this.#loop.forgetTask(tid);
     this.stub.release();
   }
 
   /** Sets the action of one signal in the deputy by its first thread's own call. */
   mirrorAction(tid: number, id: number, signal: number, action: Uint8Array): void {
-    const thread = this.#threadOf(tid);
-    const { stub } = this;
-    stub.writeAction(0, mirroredAction(stub, action));
-    this.reply(id, this.#slots.call(thread.slot, nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8));
+    const result = this.lend(tid, (session) => setMirrored(this.stub, session, signal, action));
+    this.reply(id, result);
   }
 
   /** Gives anonymous memory back to the home node, whatever its threads are doing. @returns bytes asked for */
   release(ranges: readonly { start: number; end: number }[]): number {
     const [tid] = this.#threads.keys();
-    if (!tid || this.stopped) throw new Error(`Cannot release the memory of process ${this.pid}: it is stopped`);
+    if (!tid) throw new Error(`Cannot release the memory of process ${this.pid}: it has ended`);
     // Served: the old memory is gone then, and nothing can go on from it.
     return this.lend(tid, (session) => adviseAway(session, ranges));
   }
@@ -476,20 +449,22 @@ export class Deputy {
   takeApart(): StoppedTask[] {
     this.parked = false;
     const out: StoppedTask[] = [];
-    for (const thread of [...this.#threads.values()]) {
+    for (const thread of [...this.#threads.values(), ...this.#ending.values()]) {
       try {
         out.push(this.#stop(thread));
+        this.#loop.forgetTask(thread.tid);
       } catch (error) {
         if (!(error instanceof TaskEnded)) throw error; // it had ended away, and so does it here
+        // An ended main thread stays traced, and is reaped with the last of the others.
+        if (error.status === endedUnreported) this.#loop.discardTask(thread.tid);
       }
-      this.#loop.forgetTask(thread.tid);
-      if (!this.#threads.has(this.pid)) return [];
     }
     out.sort((a, b) => (a.tid === this.pid ? -1 : b.tid === this.pid ? 1 : a.tid - b.tid));
     // They come after those that are still on their way to the body.
     const { lodgers } = this;
     const own = out.filter((task) => !lodgers.includes(task.tid));
-    for (const signal of drainSignals(this.stub, own, this.#held)) this.#passed.add(signal);
-    return out;
+    const waiting = withoutMarkers(drainSignals(this.stub, own, this.#held), this.#group.due);
+    for (const signal of waiting) this.#passed.add(signal);
+    return own.length ? out : [];
   }
 }

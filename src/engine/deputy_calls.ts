@@ -1,6 +1,6 @@
 /** What a deputy's thread is made to do for the engine. */
 import { nr } from '../sys/x64/numbers.ts';
-import { recorderAction } from './recorder.ts';
+import { mirroredAction, recorderAction } from './recorder.ts';
 import type { Injection, Stub } from './stub.ts';
 
 const MADV_DONTNEED = 4;
@@ -44,4 +44,10 @@ const writers: ReadonlyMap<number, number> = new Map([
 export function descriptorsWritten(number: number, args: readonly bigint[]): number[] {
   const place = writers.get(number);
   return place === undefined ? [] : [Number(BigInt.asIntN(32, args[place]))];
+}
+
+/** Sets an action that the home kernel itself acts on. @returns the call's result */
+export function setMirrored(stub: Stub, session: Injection, signal: number, action: Uint8Array): number {
+  stub.writeAction(0, mirroredAction(stub, signal, action));
+  return session.run([[nr.rt_sigaction, signal, stub.scratchAddress(0), 0, 8]])[0];
 }

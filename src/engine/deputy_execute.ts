@@ -41,8 +41,8 @@ export function prepareExecution(
   };
   const argv = list(1, 1 + execution.arguments);
   const envp = list(1 + execution.arguments, starts.length);
-  poke(stub.pid, address, strings);
-  poke(stub.pid, table, pointers);
+  poke(stub.view, address, strings);
+  poke(stub.view, table, pointers);
   session.run(actionCalls(stub, execution));
   const { directory } = execution;
   return directory === undefined

@@ -5,19 +5,12 @@ import { slotLayout, slotState } from '../sys/x64/stub_code.ts';
 import { layout, type Stub } from './stub.ts';
 
 const FUTEX_WAKE = 1;
-/** Milliseconds for a call that the engine itself needs. */
-const ownCallDeadline = 10_000;
-/** Milliseconds that such a call takes at most when nothing comes in its way. */
-const patience = 1;
 
 export class DeputySlots {
   readonly #stub: Stub;
-  readonly #meanwhile: (slot: number) => void;
 
-  /** @param meanwhile deals with stops of the slot's thread: a signal may have stopped it */
-  constructor(stub: Stub, meanwhile: (slot: number) => void) {
+  constructor(stub: Stub) {
     this.#stub = stub;
-    this.#meanwhile = meanwhile;
   }
 
   /** Makes a slot ready for another thread. @throws RangeError when all are taken */
@@ -34,6 +27,16 @@ export class DeputySlots {
     const at = this.#stub.slotOffset(slot);
     this.#stub.memory.u8.fill(0, at, at + slotLayout.size);
     this.#stub.memory.write64(at + slotLayout.doorbell, this.#stub.base + layout.doorbell);
+  }
+
+  /** Says whether finished calls shall ring (futex) or not (somebody is looking). */
+  setSleeping(sleeping: boolean): void {
+    // Atomic: the look at the slots that follows must not come before this store.
+    Atomics.store(this.#stub.memory.i32, (layout.doorbell >> 2) + 1, sleeping ? 1 : 0);
+  }
+
+  get doorbell(): number {
+    return this.#stub.memory.address + layout.doorbell;
   }
 
   /** Writes a request and wakes the thread. */
@@ -59,19 +62,5 @@ export class DeputySlots {
 
   result(slot: number): number {
     return Number(BigInt.asIntN(64, this.#stub.memory.u64[(this.#stub.slotOffset(slot) + slotLayout.result) / 8]));
-  }
-
-  /** Makes a call of our own in a thread that has nothing else to do. */
-  call(slot: number, number: number, ...args: number[]): number {
-    this.post(slot, number, args.map(BigInt), 0);
-    const start = performance.now();
-    while (this.state(slot) !== slotState.done) {
-      const waited = performance.now() - start;
-      if (waited > patience) this.#meanwhile(slot);
-      if (waited > ownCallDeadline)
-        throw new Error(`Cannot make call ${number} in process ${this.#stub.pid}: slot ${slot} does not answer`);
-      kernel.call(nr.sched_yield);
-    }
-    return this.result(slot);
   }
 }

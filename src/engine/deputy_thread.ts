@@ -45,10 +45,19 @@ export class DeputyThread {
   cancelExpiry: (() => void) | undefined;
   /** A process that borrows the memory until it executes a program or ends (vfork). */
   readonly lodger: boolean;
+  /** A lodger's body was acted on by this signal: so is the lodger when the signal arrives. */
+  takes = 0;
 
   constructor(tid: number, slot: number, lodger: boolean) {
     this.tid = tid;
     this.slot = slot;
     this.lodger = lodger;
+  }
+
+  /** Whether a signal that arrives is the one that acts here. */
+  takesNow(signal: number): boolean {
+    const taken = this.takes === signal;
+    if (taken) this.takes = 0;
+    return taken;
   }
 }

@@ -43,7 +43,7 @@ export class Doorbells implements Doze {
     const deputies = this.#deputies();
     if (deputies.length === 0) return true;
     if (!this.#thread) this.#startThread();
-    for (const deputy of deputies) deputy.setSleeping(true);
+    for (const deputy of deputies) deputy.slots.setSleeping(true);
     this.#post(deputies);
     let found = false;
     for (const deputy of deputies) found = deputy.poll() || found;
@@ -52,13 +52,13 @@ export class Doorbells implements Doze {
   }
 
   finish(): void {
-    for (const deputy of this.#deputies()) deputy.setSleeping(false);
+    for (const deputy of this.#deputies()) deputy.slots.setSleeping(false);
   }
 
   /** Tells the thread which words to wait for, when they have changed. */
   #post(deputies: readonly Deputy[]): void {
     const belled = deputies.slice(0, maximumBells);
-    const bells = belled.map((d) => d.doorbell);
+    const bells = belled.map((d) => d.slots.doorbell);
     const key = belled.map((d) => d.serial).join();
     if (key === this.#posted) return;
     this.#posted = key;

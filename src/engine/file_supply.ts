@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { descriptorOf } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
+import { livingThread } from '../sys/procfs.ts';
 import type { Range } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameHeader, frameType } from '../wire/frames.ts';
@@ -60,6 +61,11 @@ export class FileSupply {
     this.#identify = options.identify;
   }
 
+  /** A thread by which the kernel shows the process's files. */
+  get #view(): number {
+    return livingThread(this.#pid) ?? this.#pid;
+  }
+
   /** For a child that was born away: it maps what its parent maps, and goes on by itself. */
   forChild(pid: number): FileSupply {
     const child = new FileSupply({ loop: this.#loop, node: this.#node, pid, identify: this.#identify });
@@ -88,7 +94,7 @@ export class FileSupply {
 
   /** The files of an address space and which parts of them are mapped. */
   announce(space: AddressSpace): WantedFile[] {
-    this.files.rememberAll(this.#pid, this.#identify, space);
+    this.files.rememberAll(this.#view, this.#identify, space);
     this.watchLive();
     for (const key of rangeKeys(space)) this.#announced.add(key);
     const wanted = mappedFiles(space);
@@ -213,15 +219,16 @@ export class FileSupply {
   }
 
   #identifyDescriptor(wish: FileWish): { file: FileImage } | { comeHome: string } | { failed: number } {
-    const path = `/proc/${this.#pid}/fd/${wish.fd}`;
+    const view = this.#view;
+    const path = `/proc/${view}/fd/${wish.fd}`;
     const EBADF = -9;
     const EACCES = -13;
     try {
       const stat = fs.statSync(path, { bigint: true });
       if (!stat.isFile()) return { comeHome: 'it maps something that is not a regular file' };
-      const access = accessMode(this.#pid, wish.fd);
+      const access = accessMode(view, wish.fd);
       if (access === O_WRONLY) return { failed: EACCES };
-      const copy = descriptorOf(this.#pid, wish.fd);
+      const copy = descriptorOf(view, wish.fd);
       if (copy < 0) return { failed: EBADF };
       kernel.call(nr.close, copy);
       const device = `${(stat.dev >> 8n).toString(16).padStart(2, '0')}:${(stat.dev & 0xffn).toString(16).padStart(2, '0')}`;

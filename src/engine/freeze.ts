@@ -1,7 +1,19 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../sys/errors.ts';
-import { childrenOfThread, exists, mappings, statFields, status as procStatus, threadIds } from '../sys/procfs.ts';
+import { canNameThreads } from '../sys/descriptors.ts';
+import { deliverAndStop, SIGSTOP } from '../sys/own_stops.ts';
 import {
+  childrenOfThread,
+  exists,
+  hasEnded,
+  livingThread,
+  mappings,
+  statFields,
+  status as procStatus,
+  threadIds,
+} from '../sys/procfs.ts';
+import {
+  endedUnreported,
   ESRCH,
   eventWithin,
   reap,
@@ -15,6 +27,7 @@ import { kernel } from '../sys/kernel.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { ERESTART_RESTARTBLOCK } from '../sys/x64/registers.ts';
 import { readClock } from './clocks.ts';
+import { actsByDefault, stopSignals } from './default_actions.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import { DeadlineExceeded, type Loop } from './loop.ts';
@@ -44,13 +57,14 @@ function sharesMemory(pid: number, other: number): boolean {
 
 /** Between vfork and exec a process has its parent's memory: this passes. @throws CannotFreeze */
 function refuseBorrower(pid: number): void {
-  if (sharesMemory(pid, Number(statFields(pid)(4))))
+  const view = livingThread(pid);
+  if (view !== undefined && sharesMemory(view, Number(statFields(pid)(4))))
     throw new CannotFreeze(pid, 'busy', 'it uses the memory of its parent (vfork)');
 }
 
 /** Threads that wait for a vfork: nothing stops them before it is over, and the others need not stand still for that. */
 function waitForVfork(pid: number, tid: number): boolean {
-  return childrenOfThread(pid, tid).some((child) => sharesMemory(pid, child));
+  return childrenOfThread(pid, tid).some((child) => sharesMemory(tid, child));
 }
 
 /** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
@@ -64,11 +78,29 @@ async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promis
   // Most tasks stop within microseconds; only those that sleep uninterruptibly are waited for through the loop.
   const soon = loop.takeUnclaimed(tid) ?? eventWithin(tid, 2);
   if (soon) return soon;
+  let cancel = (): unknown => false;
   try {
-    return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => loop.onTask(tid, resolve));
+    return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => {
+      const look = (): void => {
+        if (hasEnded(tid)) resolve(reap(tid) ?? endedUnreported);
+        else cancel = loop.after(endedLook, look);
+      };
+      cancel = loop.after(endedLook, look);
+      loop.onTask(tid, resolve);
+    });
   } finally {
+    cancel();
     loop.forgetTask(tid);
   }
+}
+
+/** Milliseconds until a task that does not stop is looked at: the end of a main thread is not announced. */
+const endedLook = 20;
+
+/** Waits until a task that is on its way to its end has got there. @throws DeadlineExceeded */
+export async function untilEnded(loop: Loop, tid: number, milliseconds: number): Promise<void> {
+  for (const start = performance.now(); !hasEnded(tid); await loop.sleep(1))
+    if (performance.now() - start > milliseconds) throw new DeadlineExceeded(`see task ${tid} end`, milliseconds);
 }
 
 /** Looks at the list of threads until all are stopped. One is enough if none is made or ends meanwhile. */
@@ -76,7 +108,7 @@ const maximumRounds = 500;
 
 /**
  * Seizes and stops all threads. On failure everything is let go again.
- * @returns the main thread first, the others by id
+ * @returns all that live, the main thread first, the others by id
  */
 export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
   const frozen = new Map<number, FrozenTask>();
@@ -86,12 +118,14 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     for (let round = 0, done = false; !done; round++) {
       if (round > maximumRounds) throw new CannotFreeze(pid, 'stays-home', 'its threads come and go too fast');
       const found = await freezeNew(loop, pid, frozen, asked);
-      if (!frozen.has(pid)) throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended');
       if (found) continue;
       // The list breaks off at a thread that ends while it is read (next_tid in fs/proc/base.c): only the count is sure.
       if (frozen.size < threadCount(pid)) await loop.sleep(1);
-      else done = !leaveVdso(pid, frozen);
+      else done = !leaveVdso(frozen);
     }
+    if (frozen.size === 0) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
+    if (!frozen.has(pid) && !canNameThreads)
+      throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended, and this kernel is older than Linux 6.9');
     refuseBorrower(pid);
     // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
@@ -107,9 +141,9 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
   );
 }
 
-/** How many threads a process has, those that are ending included. */
+/** How many threads a process has, those that are ending included, but not a main thread that has ended. */
 function threadCount(pid: number): number {
-  return Number(procStatus(pid).get('Threads') ?? 0);
+  return Number(procStatus(pid).get('Threads') ?? 0) - (hasEnded(pid) ? 1 : 0);
 }
 
 /** Stops the threads that are not stopped yet; `asked` are those that have still to stop. @returns whether there were any */
@@ -193,19 +227,33 @@ export function beginOfSleep(task: StoppedTask, sleep: Sleep | undefined): { sin
 
 async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
   try {
-    return frozenTask(await untilStopped(loop, task, 3000));
+    for (let running = task; ;) {
+      const stopped = await untilStopped(loop, running, 3000);
+      if (stopped.event !== 0 || !stopsHere(stopped)) return frozenTask(stopped);
+      running = deliverAndStop(stopped);
+    }
   } catch (error) {
     if (error instanceof TaskEnded) return undefined;
     throw error;
   }
 }
 
+/** A signal that stops the process acts in this kernel, before it is captured: the parent is told once, by this kernel. */
+function stopsHere(stop: StoppedTask): boolean {
+  if (stop.signal === SIGSTOP) return true;
+  return stopSignals.has(stop.signal) && actsByDefault(stop.tid, stop.signal);
+}
+
 /** Gets all threads out of the vDSO. @returns whether any ran meanwhile */
-function leaveVdso(pid: number, frozen: Map<number, FrozenTask>): boolean {
-  const vdso = new Vdso(pid, mappings(pid));
+function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
+  const [view] = frozen.keys();
+  if (view === undefined) return false;
+  const vdso = new Vdso(view, mappings(view));
   const inside = [...frozen].filter(([, { task }]) => vdso.holds(task));
   for (const [tid, entry] of inside) {
-    const outside = vdso.leave(entry);
+    let outside = vdso.leave(entry);
+    while (outside?.pendingSignal && stopsHere(outside.task))
+      outside = frozenTask(deliverAndStop(outside.task).waitStop());
     if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside.task, undefined) });
     else frozen.delete(tid);
   }

@@ -1,7 +1,7 @@
 /** A stopped task lent for calls of ours: a table of them is made by the stub's batch runner, in one stop for all. */
 import { SystemCallError } from '../sys/errors.ts';
 import type { Memory } from '../sys/memory.ts';
-import { ESRCH, RunningTask, SIGTRAP, TaskEnded, traceEvent, type StoppedTask } from '../sys/ptrace.ts';
+import { ESRCH, eventWithin, RunningTask, SIGTRAP, TaskEnded, traceEvent, type StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { Registers } from '../sys/x64/registers.ts';
 import { batchEntrySize } from '../sys/x64/stub_code.ts';
@@ -15,8 +15,8 @@ const everySignalButTrap = 0xffffffffffffffffn & ~(1n << BigInt(SIGTRAP - 1));
 const births: ReadonlySet<number> = new Set([traceEvent.clone, traceEvent.fork, traceEvent.vfork]);
 /** si_code of the signal that a breakpoint raises (do_int3 in arch/x86/kernel/traps.c). */
 const SI_KERNEL = 0x80;
-/** Signals of others during one batch. */
-const maximumIntruders = 100;
+/** Stops of others during one batch; each SIGSTOP and SIGCONT makes up to three. More: a storm of signals lasts longer. */
+const maximumIntruders = 1000;
 
 function isGone(error: unknown): boolean {
   return error instanceof TaskEnded || (error instanceof SystemCallError && error.errno === ESRCH);
@@ -37,6 +37,9 @@ export class Injection {
   readonly #registers: Registers;
   readonly #mask: bigint;
   readonly #intruders = new Intruders();
+  #exits = false;
+  /** An event stop came before a call had been made: SIGCONT had been sent to the process, or a stop been asked for. */
+  trapped = false;
 
   constructor(stub: InjectionPlace, task: StoppedTask, mask: bigint) {
     this.#stub = stub;
@@ -100,6 +103,15 @@ export class Injection {
     return this.#intruders.takeTrap();
   }
 
+  /** The task makes exit(2) and ends; its process goes on with its other threads. Nothing is given back. */
+  exit(): void {
+    this.#fill([[nr.exit, 0]]);
+    this.#start();
+    this.#exits = true;
+    do this.#task.resume();
+    while (eventWithin(this.#task.tid, 5000)?.kind === 'stopped');
+  }
+
   #runTable(calls: readonly InjectedCall[]): number[] {
     this.#fill(calls);
     this.#start();
@@ -109,10 +121,12 @@ export class Injection {
 
   /** Runs to the end of the table or to the birth of a task. */
   #resume(): StoppedTask {
+    let signal = 0;
     for (let left = maximumIntruders; left > 0; left--) {
-      const stop = this.#task.resume().waitStop();
+      const stop = this.#task.resume(signal).waitStop();
       if (births.has(stop.event) || this.#isEnd(stop)) return stop;
-      this.#intruders.take(stop);
+      signal = this.#intruders.take(stop);
+      this.trapped ||= stop.event === traceEvent.stop && stop.groupStop() === 0;
     }
     throw new Error(`Cannot inject into task ${this.#task.tid}: signals keep coming`);
   }
@@ -163,6 +177,7 @@ export class Injection {
   }
 
   [Symbol.dispose](): void {
+    if (this.#exits) return;
     try {
       this.#returnTrap();
       this.#task.setRegisters(this.#registers);

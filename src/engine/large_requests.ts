@@ -2,14 +2,19 @@
 import { writeFrom } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { placesOf, type WireRequest } from '../wire/call_messages.ts';
-import type { DeputySlots } from './deputy_slots.ts';
 import type { DeputyThread } from './deputy_thread.ts';
 import { frameNumber, type Frame } from './link.ts';
+import type { InjectedCall } from './stub.ts';
 
 /** Maps the memory; address 0 says that there is none. */
-export function announceLarge(slots: DeputySlots, thread: DeputyThread, wire: WireRequest, id: number): void {
+export function announceLarge(
+  make: (...call: InjectedCall) => number,
+  thread: DeputyThread,
+  wire: WireRequest,
+  id: number,
+): void {
   const { total } = placesOf(wire.buffers);
-  const address = slots.call(thread.slot, nr.mmap, 0, total, 3, 0x4022, -1, 0);
+  const address = make(nr.mmap, 0, total, 3, 0x4022, -1, 0);
   thread.large = { id, address: Math.max(0, address), total };
 }
 
@@ -24,8 +29,8 @@ export function placeBulk(pid: number, threads: Iterable<DeputyThread>, frame: F
     writeFrom(pid, thread.large.address + offset, length, frame.memory.address + frame.offset + 8);
 }
 
-export function unmapLarge(slots: DeputySlots, thread: DeputyThread): void {
+export function unmapLarge(make: (...call: InjectedCall) => number, thread: DeputyThread): void {
   const { address, total } = thread.large!;
-  slots.call(thread.slot, nr.munmap, address, total);
+  make(nr.munmap, address, total);
   thread.large = undefined;
 }

@@ -2,12 +2,20 @@
  * Signals that wait in a kernel's queues: looked at, taken out, and put into another kernel's queues in the same order.
  * A process has one queue, and each of its threads has one; see signal(7), "Pending signals".
  */
+import { SIGSTOP } from '../sys/own_stops.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { SIGTRAP, type StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import { SIGCONT, stopSignals } from './default_actions.ts';
 import type { SignalImage } from './image.ts';
-import { isFault, isForThread, signalOf, wasTgkill } from './siginfo.ts';
+import { codeOf, isFault, isForThread, signalOf, wasTgkill } from './siginfo.ts';
 import { layout, type InjectedCall, type Injection, type Stub } from './stub.ts';
+
+/** TSTP, TTIN, TTOU: the stop signals that can be caught, blocked and taken out of a queue. */
+export const stopMask = [...stopSignals].reduce(
+  (mask, signal) => (signal === SIGSTOP ? mask : mask | bitOf(signal)),
+  0n,
+);
 
 /** A signal that was about to be delivered to a thread. */
 export function signalImage(pid: number, tid: number, pending: { signal: number; info: Uint8Array }): SignalImage {
@@ -34,12 +42,15 @@ export function imageOf(signal: number, info: Uint8Array, tid: number): SignalIm
   return { signal, info: Buffer.from(info).toString('base64'), tid };
 }
 
-/** The signals in the queues of stopped tasks (all of one process), each queue in its order, without the `held` ones. */
+/**
+ * The signals in the queues of stopped tasks (all of one process), each queue in its order, without the `held` ones and
+ * SIGSTOP, which acts where it is.
+ */
 export function waitingSignals(tasks: readonly StoppedTask[], held: bigint): SignalImage[] {
   const images = (infos: readonly Uint8Array[], tid: number): SignalImage[] =>
     infos
       .map((info) => ({ info, signal: signalOf(info) }))
-      .filter((pending) => !isFault(pending) && (held & bitOf(pending.signal)) === 0n)
+      .filter((pending) => pending.signal !== SIGSTOP && !isFault(pending) && (held & bitOf(pending.signal)) === 0n)
       .map(({ info, signal }) => imageOf(signal, info, tid));
   return [
     ...tasks.flatMap((task) => images(task.pendingSignals(false), task.tid)),
@@ -85,14 +96,26 @@ export function takeOne(
   return signal > 0 ? { signal, info: memory.u8.slice(layout.scratch + 32, layout.scratch + 160) } : undefined;
 }
 
-/** Queues a signal with its exact siginfo; only to itself a task may send any si_code (rt_sigqueueinfo(2)). */
-export function queueSignal(stub: Stub, session: Injection, pid: number, signal: SignalImage): void {
-  Buffer.from(signal.info, 'base64').copy(stub.memory.buffer, layout.scratch);
+/**
+ * Queues a signal with its exact siginfo. A task may send any si_code only to itself: a thread to itself, the main thread
+ * to the process (rt_sigqueueinfo(2)). Where that has ended, a thread takes what it may not queue for the process.
+ * @param by the thread that queues it, by the ids that the process itself knows
+ */
+export function queueSignal(
+  stub: Stub,
+  session: Injection,
+  by: { pid: number; tid: number },
+  signal: SignalImage,
+): void {
+  const bytes = Buffer.from(signal.info, 'base64');
+  bytes.copy(stub.memory.buffer, layout.scratch);
+  const mayQueue = by.tid === by.pid || codeOf(bytes) < 0;
+  const target = signal.tid || (mayQueue ? 0 : by.tid);
   const info = stub.scratchAddress(0);
   session.run([
-    signal.tid
-      ? [nr.rt_tgsigqueueinfo, pid, signal.tid, signal.signal, info]
-      : [nr.rt_sigqueueinfo, pid, signal.signal, info],
+    target
+      ? [nr.rt_tgsigqueueinfo, by.pid, target, signal.signal, info]
+      : [nr.rt_sigqueueinfo, by.pid, signal.signal, info],
   ]);
 }
 
@@ -110,8 +133,30 @@ export function queueSignals(
     const own = signals.filter((signal) => signal.tid === tid || (index === 0 && signal.tid === 0));
     if (own.length === 0) return;
     using session = stub.borrow(task);
-    for (const signal of own) queueSignal(stub, session, pid, signal);
+    for (const signal of own) queueSignal(stub, session, { pid, tid }, signal);
   });
+}
+
+/** What remains when SIGCONT has come. */
+export function withoutStops(signals: readonly SignalImage[]): SignalImage[] {
+  return signals.filter(({ signal }) => !stopSignals.has(signal));
+}
+
+/**
+ * Stop signals and SIGCONT make each other void, whichever comes last (prepare_signal in kernel/signal.c). `signals` are in
+ * the order in which they came; what waits in the tasks' own queues, and a group stop that they are in, came after them.
+ */
+export function stillDue(signals: readonly SignalImage[], tasks: readonly StoppedTask[]): SignalImage[] {
+  const waiting = tasks.reduce((mask, task) => mask | signalSets(task.tid).pending, 0n);
+  const stopped = (waiting & (stopMask | bitOf(SIGSTOP))) !== 0n || tasks.some((task) => task.groupStop());
+  const continued = (waiting & bitOf(SIGCONT)) !== 0n;
+  let due: SignalImage[] = [];
+  for (const signal of signals) {
+    if (stopSignals.has(signal.signal)) due = due.filter((one) => one.signal !== SIGCONT);
+    else if (signal.signal === SIGCONT) due = withoutStops(due);
+    due.push(signal);
+  }
+  return due.filter(({ signal }) => !(signal === SIGCONT && stopped) && !(stopSignals.has(signal) && continued));
 }
 
 /** What was taken beyond what was carried: in each queue the first ones of a number are those carried. */

@@ -1,5 +1,5 @@
 /** The home side's first words to a hosting node: who comes, with which files, on which clocks. */
-import { status } from '../sys/procfs.ts';
+import { livingThread, status } from '../sys/procfs.ts';
 import { cpuFeatures } from '../sys/x64/cpu_features.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { Handshake } from '../wire/handshake.ts';
@@ -43,7 +43,7 @@ export async function prepareHost(
   who: { pid: number; uid: number; command: string; home: string; stubBase: number; onward: boolean },
   content: { supply: FileSupply; files: WantedFile[]; progress: Progress },
 ): Promise<string> {
-  const vdso = vdsoOf(who.pid);
+  const vdso = vdsoOf(livingThread(who.pid) ?? who.pid);
   if (vdso.digest === '') throw new CannotFreeze(who.pid, 'busy', 'it is executing a program just now');
   const preparation: Preparation & { version: number } = {
     ...who,

@@ -78,8 +78,8 @@ export function copyInPlace(
   const { wire, buffer, offset, way } = what;
   const local = stub.bounceMemory(slot).address + offset;
   const address = Number(wire.args[buffer.argument]);
-  if (way === 'there') writeFrom(stub.pid, address, buffer.length, local);
-  else readInto(stub.pid, address, buffer.length, local);
+  if (way === 'there') writeFrom(stub.view, address, buffer.length, local);
+  else readInto(stub.view, address, buffer.length, local);
 }
 
 /** The arguments of a request: addresses in its memory; what is filled in place goes where it belongs. */

@@ -63,7 +63,7 @@ export function buildAddressSpace(
   image: ProcessImage,
   files: readonly MappableFile[],
 ): void {
-  const current = mappings(stub.pid).filter((m) => !(m.start >= stub.base && m.end <= stub.base + layout.size));
+  const current = mappings(stub.view).filter((m) => !(m.start >= stub.base && m.end <= stub.base + layout.size));
   const calls: InjectedCall[] = [];
   for (const m of current) if (!specialNames.has(m.name)) calls.push([nr.munmap, m.start, m.end - m.start]);
   calls.push(...moveSpecials(stub, current, image.mappings));
@@ -122,7 +122,7 @@ export function passDescriptors(stub: Stub, session: Injection, files: readonly 
   const { memory } = stub;
   session.must('make a socket pair', [[nr.socketpair, 1, 5 /* SOCK_SEQPACKET */, 0, at]]);
   const [ours, theirs] = [memory.i32[layout.scratch >> 2], memory.i32[(layout.scratch >> 2) + 1]];
-  const socket = must(descriptorOf(stub.pid, ours), 'pidfd_getfd', { pid: stub.pid });
+  const socket = must(descriptorOf(stub.view, ours), 'pidfd_getfd', { pid: stub.pid });
   const out: number[] = [];
   try {
     for (const file of files) {
@@ -280,7 +280,7 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
     [nr.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0],
     [nr.seccomp, SECCOMP_SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE_RECV, stub.scratchAddress(0)],
   ]);
-  const listener = must(descriptorOf(stub.pid, inBody), 'pidfd_getfd of the listener');
+  const listener = must(descriptorOf(stub.view, inBody), 'pidfd_getfd of the listener');
   session.must('close the listener', [[nr.close, inBody]]);
   kernel.call(nr.ioctl, listener, SYNC_WAKE_UP, 1);
   return listener;
@@ -308,6 +308,13 @@ export function createThread(stub: Stub, session: Injection, tid: number, flags 
   const { result, task } = session.clone(writeCloneArguments(stub, { flags, exitSignal: 0, tid }));
   if (!task) throw new Error(`Cannot create thread ${tid}: clone3 gave ${result}`);
   return task;
+}
+
+/** The process's main thread had ended: so does this one, now that the others are there. Ids are then as at home. */
+export function endMainThread(stub: Stub, main: StoppedTask, next: StoppedTask): void {
+  stub.view = next.tid;
+  using session = stub.borrow(main);
+  session.exit();
 }
 
 /** A thread's name and what it registered with the kernel; every thread must make these calls itself. */

@@ -83,7 +83,7 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     const start = performance.now();
     const frozen = await body.freeze(freezeDeadline);
     if (frozen.length === 0) return; // it ended; that is reported by itself
-    const signals = body.takeSignals();
+    const signals = body.signals.takeAll();
     const paused: Paused = { frozen, signals, timers: noTimers };
     source.paused(paused);
     if (frozen.some(({ thread }) => thread.lodger)) throw new NotNow(sharing);
@@ -94,7 +94,7 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     paused.timers = image.timers;
     image.signals.push(...signals);
     const message: GoingOn = {
-      signalsReceived: body.signalsReceived,
+      signalsReceived: body.signals.received,
       frozenFor: performance.now() - start,
       calls: body.calls.entries(),
     };

@@ -11,7 +11,7 @@ export function signalOf(info: Uint8Array): number {
   return new DataView(info.buffer, info.byteOffset).getInt32(0, true);
 }
 
-function codeOf(info: Uint8Array): number {
+export function codeOf(info: Uint8Array): number {
   return new DataView(info.buffer, info.byteOffset).getInt32(8, true);
 }
 

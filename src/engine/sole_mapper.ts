@@ -1,6 +1,6 @@
 /** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
 import fs from 'node:fs';
-import { mappings, type Mapping } from '../sys/procfs.ts';
+import { livingThread, mappings, type Mapping } from '../sys/procfs.ts';
 import { StaysHome, type AddressSpace } from './capture.ts';
 
 /** Bytes of live files that are compared once a second, and whenever home may look at them. */
@@ -62,7 +62,7 @@ function linkTarget(path: string): string {
 export function refuseSharers(pid: number, space: AddressSpace, looks: { open: boolean }): void {
   const starts = new Set(space.mappings.filter((m) => m.live).map((m) => m.start));
   if (starts.size === 0) return;
-  const all = mappings(pid);
+  const all = mappings(livingThread(pid) ?? pid);
   const live = all.filter((m) => starts.has(m.start));
   const bytes = space.files.reduce((sum, file) => sum + (file.live === 'file' ? file.size : 0), 0);
   if (bytes > mostLiveBytes) throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files shared and writable`);

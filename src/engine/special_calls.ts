@@ -3,6 +3,7 @@ import { wireBuffers, type BodyCall } from './body_call.ts';
 import { isProcSelf, type BufferPlan } from '../sys/marshal.ts';
 import { nameOf } from '../sys/syscalls.ts';
 import { peek } from '../sys/remote_memory.ts';
+import { canNameThreads } from '../sys/descriptors.ts';
 import { signalSets } from '../sys/procfs.ts';
 import { frameType } from '../wire/frames.ts';
 import type { BodyHost, SpecialCall } from './body_host.ts';
@@ -26,8 +27,8 @@ const mirroredActions: ReadonlySet<number> = new Set([17, 21, 22]);
 
 const specials: Readonly<Record<string, SpecialCall>> = {
   exit: (body, thread, call) => {
-    // The kernel here clears the thread's id word and wakes who joins it; then the deputy's thread ends too.
-    body.letThrough(thread, call);
+    if (thread.tid === body.pid && !canNameThreads) return body.comeHome(thread, 'its main thread ends');
+    body.letEnd(thread, call);
     body.link.sendJson(frameType.threadEnded, { tid: thread.tid, code: Number(call.args[0] & 0xffn) });
   },
   exit_group: (body, thread, call) => {
@@ -53,14 +54,14 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   setrlimit: limits,
   getrusage: (body, thread, call) => {
     const who = Number(BigInt.asIntN(32, call.args[0]));
-    const used = who === 0 ? cpuTimeOfProcess(body.hostPid) : who === 1 ? cpuTimeOfThread(thread.hostTid) : 0;
+    const used = who === 0 ? cpuTimeOfProcess(body.stub.pid) : who === 1 ? cpuTimeOfThread(thread.hostTid) : 0;
     forwardThen(body, thread, call, (result) => {
       if (result === 0) addTime(body, Number(call.args[1]), used);
       return result;
     });
   },
   times: (body, thread, call) => {
-    const ticks = BigInt(Math.round(cpuTimeOfProcess(body.hostPid) / 1e7));
+    const ticks = BigInt(Math.round(cpuTimeOfProcess(body.stub.pid) / 1e7));
     forwardThen(body, thread, call, (result) => {
       const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]), 8));
       if (call.args[0] !== 0n && bytes.length === 8) {
@@ -112,7 +113,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
     const nanoseconds =
       clock === 2
-        ? body.cpuBase + cpuTimeOfProcess(body.hostPid)
+        ? body.cpuBase + cpuTimeOfProcess(body.stub.pid)
         : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOfThread(thread.hostTid);
     body.finish(thread, call, writeTimespec(body, Number(call.args[1]), nanoseconds));
   },

@@ -33,16 +33,16 @@ export function stepCall(task: StoppedTask, instruction: number, number: number,
   toCallStop(task, intruders);
   const result = task.registers().number('rax');
   task.setSignalMask(mask);
-  intruders.sendAgain(task.tid);
   return result;
 }
 
 /** Runs to the next beginning or end of a call. */
 function toCallStop(task: StoppedTask, intruders: Intruders): void {
-  for (let left = 100; left > 0; left--) {
-    const stop = task.resumeToCall().waitStop();
+  let signal = 0;
+  for (let left = 1000; left > 0; left--) {
+    const stop = task.resumeToCall(signal).waitStop();
     if (stop.atCall) return;
-    intruders.take(stop);
+    signal = intruders.take(stop);
   }
   throw new Error(`Cannot make a call in task ${task.tid}: signals keep coming`);
 }

@@ -56,6 +56,8 @@ function freeBase(maps: readonly Mapping[]): number {
 
 export class Stub {
   readonly pid: number;
+  /** A living thread, by which the kernel shows memory and descriptors: the main one, until that has ended. */
+  view: number;
   readonly base: number;
   /** The stub pages; the bounce memory behind them has a view for each slot that is used. */
   readonly memory: Memory;
@@ -65,8 +67,9 @@ export class Stub {
   readonly #file: number;
   readonly #bounces = new Map<number, Memory>();
 
-  private constructor(pid: number, base: number, file: number) {
+  private constructor(pid: number, view: number, base: number, file: number) {
     this.pid = pid;
+    this.view = view;
     this.base = base;
     this.#file = file;
     this.memory = Memory.shared(file, layout.size, layout.size + bounceSize);
@@ -77,9 +80,9 @@ export class Stub {
    * @param base where it must be, or undefined for the first free place
    */
   static install(task: StoppedTask, pid: number, options: { base?: number } = {}): Stub {
-    const maps = mappings(pid);
+    const maps = mappings(task.tid);
     const base = options.base ?? freeBase(maps);
-    const instruction = syscallInstruction(pid, maps);
+    const instruction = syscallInstruction(task.tid, maps);
     const vdso = maps.find((m) => m.name === '[vdso]')!.start;
     const registers = task.registers();
     const mask = task.signalMask();
@@ -88,7 +91,7 @@ export class Stub {
       let fd = stepCall(task, instruction, nr.memfd_create, vdso, 0x11);
       if (fd === -22) fd = stepCall(task, instruction, nr.memfd_create, vdso, 1);
       must(fd, 'memfd_create in the process', { pid });
-      const file = openPath(`/proc/${pid}/fd/${fd}`, 2);
+      const file = openPath(`/proc/${task.tid}/fd/${fd}`, 2);
       must(kernel.call(nr.ftruncate, file, layout.size + bounceSize), 'ftruncate');
       const mapped = stepCall(
         task,
@@ -106,7 +109,7 @@ export class Stub {
         close(file);
         throw new SystemCallError('mmap of the stub', mapped < 0 ? mapped : -17, { pid, base: base.toString(16) });
       }
-      const stub = new Stub(pid, base, file);
+      const stub = new Stub(pid, task.tid, base, file);
       stub.memory.u8.set(code.bytes, 0);
       task.setRegisters(registers);
       using session = stub.borrow(task, mask);
@@ -134,7 +137,7 @@ export class Stub {
     must(fd, 'memfd_create in the child', { pid });
     const file = openPath(`/proc/${pid}/fd/${fd}`, 2);
     must(kernel.call(nr.ftruncate, file, layout.size + bounceSize), 'ftruncate');
-    const stub = new Stub(pid, this.base, file);
+    const stub = new Stub(pid, pid, this.base, file);
     stub.memory.u8.set(code.bytes, 0);
     stub.memory.u8.set(this.memory.u8.subarray(layout.trapAction, layout.trapAction + 32), layout.trapAction);
     const all = PROT_READ | PROT_WRITE | PROT_EXEC;
@@ -246,7 +249,7 @@ export class Stub {
   }
 
   /** Unmaps stub and bounce memory from the process, restoring its SIGTRAP action; the task stays stopped as it was. */
-  remove(task: StoppedTask, instruction: number = syscallInstruction(this.pid)): void {
+  remove(task: StoppedTask, instruction: number = syscallInstruction(this.view)): void {
     this.restoreTrapAction(task, instruction);
     const registers = task.registers();
     const mask = task.signalMask();

@@ -11,7 +11,7 @@ import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { identityOf } from './live_files.ts';
 import { madeAs, specialNames } from './image.ts';
 import type { Loop } from './loop.ts';
-import { queueSignals } from './pending_signals.ts';
+import { queueSignals, stillDue } from './pending_signals.ts';
 import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
 import { limitSocketWait } from './socket_waits.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
@@ -158,7 +158,7 @@ export function adoptAddressSpace(
     using session = stub.borrow(main);
     stub.unmapBounce(session);
   }
-  const old = readAddressSpace(stub.pid, { identify: known.identify, own, flags: true });
+  const old = readAddressSpace(stub.view, { identify: known.identify, own, flags: true });
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.files.descriptor(file.identity));
   const passed = passDescriptors(
@@ -207,11 +207,11 @@ export function resumeAtHome(
     stub,
     stub.pid,
     tasks.map((task) => ({ tid: task.tid, task })),
-    image.signals,
+    stillDue(image.signals, tasks),
   );
   startTimers(stub, main, image.timers);
   // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
-  const instruction = syscallInstruction(stub.pid);
+  const instruction = syscallInstruction(stub.view);
   for (const task of tasks) {
     if (image.threads.some((thread) => thread.tid === task.tid)) continue;
     task.setRegisters(task.registers().set('rip', instruction).set('rax', nr.exit).set('rdi', 0).set('orig_rax', -1));

@@ -115,7 +115,8 @@ function takeSignals(
         if (timer && which >= 0) found.set(timer.id, { overruns: BigInt(timer.overruns), at: clockRead(stub, which) });
         else others.push(imageOf(one.signal, one.info, i < first ? task.tid : 0));
       }
-      for (const other of others) queueSignal(stub, session, stub.pid, other);
+      for (const other of others)
+        queueSignal(stub, session, { pid: stub.pid, tid: index === 0 ? stub.pid : task.tid }, other);
     }
   });
   return found;

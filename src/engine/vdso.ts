@@ -5,6 +5,7 @@
  *
  * Where it makes a system call itself (clocks that it cannot read) it holds no such pointer any more: it may stay there.
  */
+import { SIGSTOP } from '../sys/own_stops.ts';
 import { signalSets, type Mapping } from '../sys/procfs.ts';
 import { SIGTRAP, StopTimeout, TaskEnded, type RunningTask, type StoppedTask } from '../sys/ptrace.ts';
 import { must } from '../sys/errors.ts';
@@ -75,7 +76,13 @@ export class Vdso {
   #runOut(frozen: FrozenTask): FrozenTask {
     const { task } = frozen;
     const returns = this.#possibleReturns(task);
-    if (frozen.pendingSignal || returns.length === 0 || trapIsRefused(task) || !task.setBreakpoints(returns))
+    if (
+      frozen.pendingSignal ||
+      task.groupStop() ||
+      returns.length === 0 ||
+      trapIsRefused(task) ||
+      !task.setBreakpoints(returns)
+    )
       return frozen;
     let stop = stopSoon(task.resume());
     stop.setBreakpoints([]);
@@ -106,10 +113,12 @@ export class Vdso {
     const ignored = this.#ignoredAction(task);
     const mask = task.signalMask();
     task.setSignalMask(everySignalButTrap);
+    let signal = 0;
     for (let step = 0; step < maximumSteps && this.holds(task); step++) {
-      task = task.step();
+      task = task.step(signal);
       const came = frozenTask(task).pendingSignal;
-      if (came && !isTrace(came) && !isFault(came)) pendingSignal ??= came;
+      signal = came?.signal === SIGSTOP ? SIGSTOP : 0; // it acts where it shows (sys/own_stops.ts)
+      if (came && signal === 0 && !isTrace(came) && !isFault(came)) pendingSignal ??= came;
     }
     task.setSignalMask(mask);
     ignored?.setAgain();

@@ -2,6 +2,7 @@
  * A vfork that began away and came home: child and parent have one memory again, natively, and the parent's thread must
  * not go on before the child has executed a program or ended. Nobody but us can hold it: until then both stay traced.
  */
+import { goOn } from '../sys/own_stops.ts';
 import { StoppedTask, traceEvent, traceOption } from '../sys/ptrace.ts';
 import { stopSignals } from './default_actions.ts';
 import type { Loop } from './loop.ts';
@@ -20,5 +21,5 @@ export function holdUntilGone(loop: Loop, parent: StoppedTask, child: StoppedTas
     if (stop.event === traceEvent.stop && stopSignals.has(stop.signal)) stop.listen();
     else stop.resume(stop.event === 0 ? stop.signal : 0);
   });
-  child.resume();
+  goOn(child);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { errnoOf } from '../lib/errors.ts';
-import { statFields, status } from '../sys/procfs.ts';
+import { livingThread, statFields, status } from '../sys/procfs.ts';
 import { RefusedError } from '../wire/line_errors.ts';
 import type { Credentials } from './peer_process.ts';
 
@@ -31,20 +31,20 @@ const TICK_MS = 10;
 /** @returns undefined if there is no such process */
 export function findProcess(pid: number): LocalProcess | undefined {
   try {
+    const living = livingThread(pid);
     const fields = status(pid);
     const stat = statFields(pid);
     const number = (name: string): number => Number.parseInt(fields.get(name) ?? '0', 10);
-    const state = fields.get('State')?.[0] ?? '';
     return {
       pid,
       uids: (fields.get('Uid') ?? '').split(/\s+/).slice(0, 3).map(Number),
       comm: readFileSync(`/proc/${pid}/comm`, 'latin1').trimEnd(),
       threads: number('Threads'),
-      memoryBytes: number('VmRSS') * 1024,
+      memoryBytes: living === undefined ? 0 : Number.parseInt(status(living).get('VmRSS') ?? '0', 10) * 1024,
       cpuMs: (Number(stat(14)) + Number(stat(15))) * TICK_MS,
       startTime: Number(stat(22)),
-      ended: state === 'Z' || state === 'X',
-      kernelThread: !fields.has('VmSize') && state !== 'Z' && state !== 'X',
+      ended: living === undefined,
+      kernelThread: living === pid && !fields.has('VmSize'),
       threadGroup: number('Tgid'),
     };
   } catch (error) {

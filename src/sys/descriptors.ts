@@ -42,9 +42,20 @@ export function openPath(path: string, flags: number, mode = 0): number {
   );
 }
 
-/** A duplicate of another process's descriptor, or -errno. */
-export function descriptorOf(pid: number, fd: number): number {
-  const pidfd = call(nr.pidfd_open, pid, 0);
+const PIDFD_THREAD = 0x80;
+
+function probeThreads(): boolean {
+  const pidfd = call(nr.pidfd_open, call(nr.gettid), PIDFD_THREAD);
+  if (pidfd >= 0) close(pidfd);
+  return pidfd >= 0;
+}
+
+/** Whether a pidfd can be had for any thread (Linux 6.9): that of a main thread that has ended gives no descriptors. */
+export const canNameThreads = probeThreads();
+
+/** A duplicate of a descriptor of another process, or -errno. @param tid any living thread of it, if `canNameThreads` */
+export function descriptorOf(tid: number, fd: number): number {
+  const pidfd = call(nr.pidfd_open, tid, canNameThreads ? PIDFD_THREAD : 0);
   if (pidfd < 0) return pidfd;
   const copy = call(nr.pidfd_getfd, pidfd, fd, 0);
   close(pidfd);

@@ -106,6 +106,33 @@ export function threadIds(pid: number): number[] {
   return fs.readdirSync(`/proc/${pid}/task`).map(Number);
 }
 
+/** As `statFields`, or undefined when there is no such task (any more). */
+export function statFieldsIfAny(tid: number): ((index: number) => string) | undefined {
+  try {
+    return statFields(tid);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a task has ended; a main thread that has stays as a zombie while others of its process live. */
+export function hasEnded(tid: number): boolean {
+  return ['Z', 'X', undefined].includes(statFieldsIfAny(tid)?.(3));
+}
+
+/**
+ * A thread by which the kernel shows a process's memory, files and mappings in /proc and to process_vm_readv(2): the
+ * main one, or when that has ended another one; undefined when all have.
+ */
+export function livingThread(pid: number): number | undefined {
+  if (!hasEnded(pid)) return pid;
+  try {
+    return threadIds(pid).find((tid) => !hasEnded(tid));
+  } catch {
+    return undefined; // the whole process is gone
+  }
+}
+
 /** Fields of /proc/PID/stat, counted from 1 as in proc(5); field 2 (the name) is not among them. */
 export function statFields(pid: number): (index: number) => string {
   const text = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -6,6 +6,7 @@ import { callWithin } from './alarm.ts';
 import { call } from './gate.ts';
 import { arena, scratch } from './memory.ts';
 import { must, SystemCallError } from './errors.ts';
+import { hasEnded } from './procfs.ts';
 import { nr } from './x64/numbers.ts';
 import { debugRegisters } from './x64/debug_registers.ts';
 import { Registers, registerCount } from './x64/registers.ts';
@@ -113,6 +114,12 @@ export function nap(microseconds: number): void {
 }
 
 /**
+ * The end of a main thread while others of its process live: it stays as a zombie, and is not reported before they have
+ * ended too (kernel/exit.c, delay_group_leader).
+ */
+export const endedUnreported: TaskStatus = { kind: 'exited', code: 0 };
+
+/**
  * How long to look for a task's event before sleeping until it comes, milliseconds. Looking is faster where the task runs
  * on another CPU, by the time that waking up takes; where both share one, it only keeps the task from running.
  */
@@ -133,10 +140,23 @@ function look(tid: number): TaskStatus | undefined {
   }
 }
 
+/** Between two looks whether a task has ended unreported, milliseconds. */
+const longestSleep = 50;
+
 /** Waits for a task's next event; undefined when none comes in time. Nothing else of this thread goes on meanwhile. */
 export function eventWithin(tid: number, milliseconds: number): TaskStatus | undefined {
-  const early = look(tid);
-  if (early) return early;
+  const giveUp = performance.now() + milliseconds;
+  let status = look(tid);
+  for (let sleep = 1; !status; sleep = Math.min(2 * sleep, longestSleep)) {
+    const left = giveUp - performance.now();
+    if (left <= 0) return undefined;
+    status = sleepUntilEvent(tid, Math.min(sleep, left));
+    if (!status && hasEnded(tid)) status = reap(tid) ?? endedUnreported;
+  }
+  return status;
+}
+
+function sleepUntilEvent(tid: number, milliseconds: number): TaskStatus | undefined {
   const giveUp = performance.now() + milliseconds;
   return callWithin(milliseconds, () => {
     for (;;) {
@@ -284,9 +304,9 @@ export class StoppedTask {
     return new RunningTask(this.tid);
   }
 
-  /** Resumes up to where the next system call begins or ends. */
-  resumeToCall(): RunningTask {
-    ptrace('syscall', this.tid);
+  /** Resumes up to where the next system call begins or ends, delivering `signal` when it is not 0. */
+  resumeToCall(signal = 0): RunningTask {
+    ptrace('syscall', this.tid, 0, signal);
     return new RunningTask(this.tid);
   }
 
@@ -295,9 +315,9 @@ export class StoppedTask {
     return this.signal === (SIGTRAP | 0x80) && this.event === 0;
   }
 
-  /** Executes one instruction and stops again. @throws TaskEnded, StopTimeout */
-  step(): StoppedTask {
-    mustPtrace('singleStep', this.tid);
+  /** Executes one instruction, delivering `signal` when it is not 0, and stops again. @throws TaskEnded, StopTimeout */
+  step(signal = 0): StoppedTask {
+    mustPtrace('singleStep', this.tid, 0, signal);
     return new RunningTask(this.tid).waitStop();
   }
 
@@ -310,6 +330,14 @@ export class StoppedTask {
     if (ptrace('writeUser', this.tid, offsetOf(control), 0) < 0) return false;
     const set = addresses.every((address, i) => ptrace('writeUser', this.tid, offsetOf(i), address) >= 0);
     return set && ptrace('writeUser', this.tid, offsetOf(control), executionOf(addresses.length)) >= 0;
+  }
+
+  /** The signal of the group stop that the task is in; 0 in any other stop. The kernel is asked: it alone knows. */
+  groupStop(): number {
+    if (ptrace('getSignalInfo', this.tid, 0, arena.address + wordsAt) < 0) return 0;
+    const code = arena.i32[(wordsAt >> 2) + 2]; // in an event stop: the signal and, above it, the event
+    const signal = code & 0xff;
+    return code >> 8 === traceEvent.stop && signal !== SIGTRAP ? signal : 0;
   }
 
   /** Leaves a group-stopped task stopped, but lets it see SIGCONT. */

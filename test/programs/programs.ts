@@ -132,6 +132,20 @@ const deaths: readonly (readonly [way: string, signal: SignalName])[] = [
   ['rethrow', 'SIGSEGV'],
 ];
 
+/** What stops.c's child is doing when it is stopped, or how it comes to be. */
+const stopped = [
+  'computing',
+  'threads',
+  'reading',
+  'waiting',
+  'suspends',
+  'itself',
+  'long',
+  'headless',
+  'killed',
+  'terminated',
+] as const;
+
 const memory: readonly Program[] = [
   program('stack-growth', { limits: { stack: 64 * MB } }),
   program('brk'),
@@ -206,6 +220,8 @@ const signals: readonly Program[] = [
     ],
   }),
   program('stop-while-waiting', { sleeps: true }),
+  ...stopped.map((how) => program(`stops-${how}`, { source: 'stops.c', args: [how], moves: 'printed' })),
+  program('stop-storm', { moves: 'printed' }),
   program('children'),
 ];
 
