@@ -67,6 +67,7 @@ export class OnwardMove {
     try {
       await holdAt('onward-prepared', pid, context);
       progress('freeze', 0, 0);
+      move.link.peerPatience = 'frozen';
       const order: OnwardOrder = { to: peer, ticket: move.ticket };
       const left = await traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
       if (left.failed) throw refusal(pid, `node ${node} did not send it on: ${left.failed}`, left.passing);
@@ -76,6 +77,7 @@ export class OnwardMove {
       await holdAt('onward-ready', pid, context);
       if (!traveller.stillMoving()) throw new CannotFreeze(pid, 'busy', 'it is coming home');
       await move.#begin();
+      move.link.peerPatience = 'away';
       return { move, left, frozenAt };
     } catch (error) {
       move.#abandon(String(error));

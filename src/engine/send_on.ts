@@ -82,6 +82,7 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     if (!source.pause()) throw new NotNow('it comes home');
     const start = performance.now();
     const frozen = await body.freeze(freezeDeadline);
+    link.peerPatience = 'frozen';
     if (frozen.length === 0) return; // it ended; that is reported by itself
     const signals = body.signals.takeAll();
     const paused: Paused = { frozen, signals, timers: noTimers };

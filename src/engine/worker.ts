@@ -212,8 +212,10 @@ class EngineWorker {
 
   #attach(link: GuestLink, ticket: string): void {
     const guest = [...this.#guests].find((g) => g.admits(ticket));
-    if (guest) guest.attach(link);
-    else link.close(new LinkClosed(link.peer, 'it shows a ticket that nobody has given out'));
+    if (guest) {
+      link.peerPatience = 'frozen';
+      guest.attach(link);
+    } else link.close(new LinkClosed(link.peer, 'it shows a ticket that nobody has given out'));
   }
 
   #accept(): void {
