@@ -8,11 +8,12 @@ import { nr } from '../sys/x64/numbers.ts';
 import { frameType } from '../wire/frames.ts';
 import type { AddressSpace, IdentifyFile } from './capture.ts';
 import { BodyGauge } from './body_use.ts';
+import type { CallCounts } from './call_statistics.ts';
 import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
 import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
-import type { MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
+import type { Homecoming, MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
 import { specialNames, type ProcessImage } from './image.ts';
@@ -65,16 +66,6 @@ export interface AbsenceOptions {
   parent?: number;
 }
 
-interface Homecoming {
-  image: ProcessImage;
-  reason: string;
-  frozenFor: number;
-  signalsReceived: number;
-  /** What its pages are going to be. */
-  bytesToCome: number;
-  calls: [string, { count: number; milliseconds: number }][];
-}
-
 export class Absence implements Traveller {
   readonly pid: number;
   peer: Peer;
@@ -94,8 +85,6 @@ export class Absence implements Traveller {
   readonly #gauge: BodyGauge;
   #homecoming: (Homecoming & { start: number; bytes: number }) | undefined;
   #tasks: StoppedTask[] = [];
-  /** Calls the body made, for `mosix calls`; filled when it comes home. */
-  calls: [string, { count: number; milliseconds: number }][] = [];
   reason = '';
   readonly #live: LiveAtHome;
   /** The program's own. */
@@ -156,6 +145,11 @@ export class Absence implements Traveller {
   /** CPU time that it used while it was away, nanoseconds. */
   get cpuTimeAway(): number {
     return this.#gauge.cpuTimeAway;
+  }
+
+  /** As of the last look. */
+  get calls(): CallCounts {
+    return this.#gauge.calls;
   }
 
   /** Asks the hosting node what the body uses. Never rejects. */
@@ -402,6 +396,7 @@ export class Absence implements Traveller {
   /** The body runs on the next node: from here on that is the only one. */
   #commit(move: OnwardMove, left: GoingOn): void {
     const last = this.#link;
+    this.#gauge.leaves(left.calls, true);
     this.#link = move.link;
     this.peer = move.peer;
     this.#supply.close();
@@ -443,7 +438,7 @@ export class Absence implements Traveller {
     const { identify } = this.#options;
     this.#state = 'returning';
     this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
-    this.calls = message.calls;
+    this.#gauge.leaves(message.calls, false);
     this.reason = this.#live.reason || message.reason;
     this.#recalls.progress('pages', 0, message.bytesToCome);
     const tasks = deputy.takeApart();

@@ -1,4 +1,5 @@
 /** What a body is made of, tells, and offers to the special calls. */
+import type { CallStatistics } from './call_statistics.ts';
 import type { Injection, Stub } from './stub.ts';
 import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
@@ -52,6 +53,7 @@ export interface BodyHost {
   readonly heldSignals: bigint;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: number;
+  readonly calls: CallStatistics;
   readonly threadCpuBase: ReadonlyMap<number, number>;
   readonly timers: BodyTimers;
   readonly returning: boolean;

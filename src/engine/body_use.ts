@@ -1,8 +1,9 @@
 /**
- * What a body uses on its hosting node: memory and CPU time, for `mosps` and `mostimeof`. Home asks when somebody looks;
+ * What a body uses on its hosting node: memory, CPU time and its home's calls, for `mosps` and `mostimeof`. Home asks when somebody looks;
  * unasked the hosting node tells it when the body begins, so that home knows that it runs, and before it ends.
  */
 import { frameType } from '../wire/frames.ts';
+import { addCounts, type CallCounts, type CallStatistics } from './call_statistics.ts';
 import { cpuTimeOfProcess } from './capture.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -12,12 +13,15 @@ export interface BodyUse {
   memoryBytes: number;
   /** Nanoseconds, since the program began. */
   cpuTime: number;
+  /** Since it arrived there. */
+  calls: CallCounts;
 }
 
 /** The hosting node's side. */
-export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: number }): void {
+export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: number; calls: CallStatistics }): void {
   const cpuTime = body.cpuBase + cpuTimeOfProcess(body.hostPid);
-  link.sendJson(frameType.use, { memoryBytes: memoryOf(body.hostPid), cpuTime } satisfies BodyUse);
+  const use: BodyUse = { memoryBytes: memoryOf(body.hostPid), cpuTime, calls: body.calls.entries() };
+  link.sendJson(frameType.use, use);
 }
 
 /** Milliseconds that a look may take; after that the figures are those of the last one. */
@@ -30,7 +34,9 @@ export class BodyGauge {
   readonly #loop: Loop;
   /** CPU time before it left. */
   readonly #before: number;
-  #use: BodyUse = { memoryBytes: 0, cpuTime: 0 };
+  #use: BodyUse = { memoryBytes: 0, cpuTime: 0, calls: [] };
+  /** Of the nodes where it was before. */
+  #earlierCalls: CallCounts = [];
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(loop: Loop, cpuTimeBefore: number) {
@@ -45,6 +51,19 @@ export class BodyGauge {
   /** CPU time used away, nanoseconds. */
   get cpuTimeAway(): number {
     return Math.max(0, this.#use.cpuTime - this.#before);
+  }
+
+  /** All calls of this stay away, on whichever nodes. */
+  get calls(): CallCounts {
+    return addCounts(this.#earlierCalls, this.#use.calls);
+  }
+
+  /** The body leaves its node, and has made these calls there; `on`: to go on to another one. */
+  leaves(calls: CallCounts, on: boolean): void {
+    this.#use.calls = calls;
+    if (!on) return;
+    this.#earlierCalls = this.calls;
+    this.#use.calls = [];
   }
 
   onTold(frame: Frame): void {

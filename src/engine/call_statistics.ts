@@ -6,6 +6,17 @@ export interface CallCount {
   milliseconds: number;
 }
 
+export type CallCounts = [name: string, count: CallCount][];
+
+export function addCounts(one: CallCounts, other: CallCounts): CallCounts {
+  const sum = new Map(one);
+  for (const [name, { count, milliseconds }] of other) {
+    const before = sum.get(name) ?? { count: 0, milliseconds: 0 };
+    sum.set(name, { count: before.count + count, milliseconds: before.milliseconds + milliseconds });
+  }
+  return [...sum];
+}
+
 export class CallStatistics {
   readonly #calls = new Map<string, CallCount>();
 
@@ -21,7 +32,7 @@ export class CallStatistics {
     if (entry) entry.milliseconds += milliseconds;
   }
 
-  entries(): [string, CallCount][] {
+  entries(): CallCounts {
     return [...this.#calls];
   }
 }

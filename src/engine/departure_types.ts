@@ -1,4 +1,6 @@
 /** What is said about a migration: its steps, progress and results. */
+import type { CallCounts } from './call_statistics.ts';
+import type { ProcessImage } from './image.ts';
 
 /** The steps of a migration before it is decided, in their order. */
 export const migrationSteps = [
@@ -55,4 +57,15 @@ export interface Traveller {
   /** Nanoseconds. */
   readonly cpuTimeAway: number;
   readonly reason: string;
+}
+
+/** What the hosting node says first of a body that comes home. */
+export interface Homecoming {
+  image: ProcessImage;
+  reason: string;
+  frozenFor: number;
+  signalsReceived: number;
+  /** What its pages are going to be. */
+  bytesToCome: number;
+  calls: CallCounts;
 }

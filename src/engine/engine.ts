@@ -12,7 +12,10 @@ import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
 import { kernel, selfTest } from '../sys/kernel.ts';
 import { nr } from '../sys/x64/numbers.ts';
+import type { CallList } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
+import { CallHistory } from './call_history.ts';
+import type { CallCounts } from './call_statistics.ts';
 import { removeLeftCgroups } from './cgroup.ts';
 import type { Peer } from './departure_types.ts';
 import { EventLog } from './event_log.ts';
@@ -95,6 +98,7 @@ class Engine {
   /** Which worker serves a process that is away. */
   readonly #owners = new Map<number, WorkerHandle>();
   readonly #returned = new Map<number, ReturnedProcess & { since: number }>();
+  readonly #history = new CallHistory();
   readonly #moves = new Map<number, number>();
   /** CPU time of earlier stays, milliseconds. */
   readonly #usedAway = new Map<number, number>();
@@ -150,6 +154,7 @@ class Engine {
     else {
       this.#returned.set(pid, { ...reply.returned, since: Date.now() });
       this.#usedAway.set(pid, (this.#usedAway.get(pid) ?? 0) + cpuMs);
+      this.#history.add(reply.returned);
     }
     // One that came home to execute a program does so right now.
     if (how === 'executed' || reply.returned.reason.startsWith('execve')) this.#events.add({ event: 'executed', pid });
@@ -161,6 +166,7 @@ class Engine {
     this.#returned.delete(pid);
     this.#usedAway.delete(pid);
     this.#moves.delete(pid);
+    this.#history.forget(pid);
   }
 
   #handOver({ worker, ...connection }: { worker: number; fd: number; from: string; ticket: string }): void {
@@ -285,16 +291,9 @@ class Engine {
     return perSecond;
   }
 
-  #calls(pid: number): unknown {
-    const entry = this.#returned.get(pid);
-    return {
-      calls: (entry?.calls ?? []).map(([name, { count, milliseconds }]) => ({
-        name,
-        count,
-        micros: Math.round(milliseconds * 1000),
-      })),
-      reasons: entry?.reason ? [{ reason: entry.reason, count: 1 }] : [],
-    };
+  async #calls(pid: number): Promise<CallList> {
+    const now = await this.#owners.get(pid)?.ask({ op: 'calls', pid });
+    return this.#history.list(pid, (now as CallCounts | undefined) ?? []); // cast: our own worker's answer
   }
 }
 

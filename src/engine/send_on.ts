@@ -7,6 +7,7 @@ import { frameType } from '../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
 import { bodyImage } from './body_image.ts';
+import type { CallCounts } from './call_statistics.ts';
 import { contentRanges, type AddressSpace } from './capture.ts';
 import type { Peer } from './departure_types.ts';
 import { rangeKeys } from './file_supply.ts';
@@ -31,7 +32,7 @@ export interface GoingOn {
   passing?: boolean;
   signalsReceived: number;
   frozenFor: number;
-  calls: [string, { count: number; milliseconds: number }][];
+  calls: CallCounts;
 }
 
 /** What is given back to a body that stays after all. */

@@ -138,6 +138,9 @@ class EngineWorker {
         return this.#attach(GuestLink.over(this.#loop, request.fd, request.from), request.ticket);
       case 'release':
         return { bytes: this.#absence(request.pid).release() };
+      case 'calls':
+        await this.#away.get(request.pid)?.look();
+        return this.#away.get(request.pid)?.calls ?? [];
       case 'ping':
         return this.#ping(request.to);
       case 'list':

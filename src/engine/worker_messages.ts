@@ -1,5 +1,6 @@
 /** What engine main thread and workers say to each other. */
 import type { MessagePort } from 'node:worker_threads';
+import type { CallCounts } from './call_statistics.ts';
 import type { Peer } from './departure_types.ts';
 
 export interface WorkerSettings {
@@ -20,7 +21,7 @@ export type WorkerRequest =
   | { id: number; op: 'migrate' | 'onward'; pid: number; to: Peer }
   /** A connection that another worker has accepted. */
   | { id: number; op: 'attach'; fd: number; from: string; ticket: string }
-  | { id: number; op: 'home' | 'release'; pid: number }
+  | { id: number; op: 'home' | 'release' | 'calls'; pid: number }
   | { id: number; op: 'ping'; to: Peer }
   | { id: number; op: 'list' | 'leave' };
 
@@ -30,7 +31,7 @@ export interface ReturnedProcess {
   comm: string;
   from: string;
   reason: string;
-  calls: [string, { count: number; milliseconds: number }][];
+  calls: CallCounts;
   /** CPU time used away, milliseconds. */
   cpuMs: number;
   /** "home", "executed" (at home, as another program) or "ended". */
