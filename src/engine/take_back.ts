@@ -219,7 +219,9 @@ export function resumeAtHome(
   const couples = image.lodgers.flatMap((lodger): WaitingCouple[] => {
     const child = lodgers.find(({ tid }) => tid === lodger.thread.tid);
     const parent = byTid.get(lodger.waiting);
-    if (child) restoreLodger(stub, child, lodger, instruction);
+    // What was under way to it is among the signals of the process, under its id.
+    const signals = [...lodger.signals, ...image.signals.filter(({ tid }) => tid === lodger.thread.tid)];
+    if (child) restoreLodger(stub, child, { ...lodger, signals }, instruction);
     return child && parent ? [{ parent, child }] : [];
   });
   stub.remove(main);

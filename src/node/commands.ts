@@ -92,7 +92,8 @@ export class Commands {
   async #run(caller: Caller, options: RunOptions): Promise<RunResult> {
     const { config, jobs } = this.#options;
     if (options.restrict !== undefined && !options.home) await this.#checkReachable(options.restrict);
-    const job = caller.pid === 0 ? undefined : jobs.add(caller.pid, options);
+    await jobs.settled(caller.pid);
+    const job = caller.pid === 0 || caller.gone.aborted ? undefined : jobs.add(caller.pid, options);
     if (job === undefined)
       throw new RefusedError('no-such-process', 'Cannot run the program: mosd cannot see its process');
     this.#starting.set(caller.gone, job);
@@ -173,7 +174,7 @@ export class Commands {
       throw new RefusedError('not-permitted', 'Cannot stop mosd: only root and the user who started it may do that');
     }
     if (engine.down === undefined) await engine.engine.shutdown();
-    jobs.dissolve();
+    await jobs.dissolve();
     setImmediate(stop);
   }
 }

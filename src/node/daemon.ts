@@ -101,8 +101,8 @@ export class Daemon {
   }
 
   /** Nobody is going to take up the jobs again. */
-  dissolve(): void {
-    this.#jobs.dissolve();
+  async dissolve(): Promise<void> {
+    await this.#jobs.dissolve();
   }
 
   /** The engine goes on, and so does everything that runs. */

@@ -9,7 +9,7 @@ import { childrenOf } from '../sys/procfs.ts';
 import { JOB_MARK } from '../wire/command_protocol.ts';
 
 /** Processes with all their descendants, but for those that are others', and theirs. */
-export function descendants(pids: readonly number[], isOthers: (pid: number) => boolean): Set<number> {
+export function descendants(pids: readonly number[], isOthers: (pid: number) => boolean = () => false): Set<number> {
   const all = new Set(pids.filter((pid) => !isOthers(pid)));
   for (const pid of all) for (const child of childrenOf(pid)) if (!isOthers(child)) all.add(child);
   return all;

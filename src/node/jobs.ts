@@ -10,7 +10,7 @@ import { cgroupDirectory } from '../sys/cgroups.ts';
 import { JobGroup } from './job_group.ts';
 import { descendants, markedProcesses, markOf } from './job_mark.ts';
 import { readJobs, writeJobs } from './job_file.ts';
-import { findProcess } from './local_process.ts';
+import { findProcess, parentOf } from './local_process.ts';
 
 /** A process of a job. */
 export interface Member {
@@ -40,6 +40,8 @@ export interface Job {
 
 /** Jobs that have ended are remembered for `mosrun --time`, which asks right after. */
 const REMEMBERED_ENDS = 200;
+/** How far one looks up the tree of processes. */
+const MAX_ANCESTORS = 64;
 /** Milliseconds between two searches for marks: they look at all processes of the machine. */
 const MARK_SEARCH_MS = 1000;
 
@@ -66,6 +68,12 @@ export class Jobs {
       this.#jobs.add(loaded);
     }
     this.refresh();
+  }
+
+  /** Settles when it is clear which job a process belongs to: that of its parent may just be beginning. */
+  async settled(pid: number): Promise<void> {
+    for (let one = pid, steps = 0; one > 1 && steps < MAX_ANCESTORS; one = parentOf(one), steps += 1)
+      await [...this.#jobs].find((job) => job.pid === one)?.group?.entered;
   }
 
   /** A process is about to become a job. @returns undefined if it is gone already */
@@ -128,16 +136,16 @@ export class Jobs {
 
   /** It did not become a program after all. */
   remove(job: Job): void {
-    job.group?.giveBack(job.pid);
+    void job.group?.giveBack(job.pid);
     this.#jobs.delete(job);
     this.save();
   }
 
   /** The jobs end as such; their processes go on as ordinary ones, where they were before. */
-  dissolve(): void {
+  async dissolve(): Promise<void> {
     this.refresh();
     for (const job of this.#jobs) {
-      for (const pid of job.group?.processes() ?? []) job.group?.giveBack(pid);
+      for (const pid of job.group?.processes() ?? []) await job.group?.giveBack(pid);
       job.group?.remove();
     }
     this.#jobs.clear();

@@ -54,6 +54,15 @@ export function findProcess(pid: number): LocalProcess | undefined {
   }
 }
 
+/** 0 if it has none here, or has ended. */
+export function parentOf(pid: number): number {
+  try {
+    return Number(statFields(pid)(4));
+  } catch {
+    return 0;
+  }
+}
+
 /**
  * The process, if the caller may act on it: root, or whoever all three user ids of it belong to. That is stricter
  * than the rule for signals: a set-user-id program has rights its user lacks, and those must not leave the node.

@@ -133,7 +133,7 @@ export class FakeNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#daemon?.dissolve();
+    await this.#daemon?.dissolve();
     this.stopDaemon();
     this.engine.stop();
     rmSync(this.directory, { recursive: true });
