@@ -14,7 +14,7 @@ import type { Jobs, Member } from './jobs.ts';
 import type { Log } from './log.ts';
 
 /** Attempts to move a process while its node says that it is busy. */
-const PLACE_ATTEMPTS = 5;
+const PLACE_ATTEMPTS = 10;
 /** Milliseconds between them; grows by as much each time. */
 const PLACE_PAUSE_MS = 100;
 /**

@@ -140,7 +140,12 @@ for (const grouped of [true, false]) {
 
     test('may be looked at while it runs, and attached to', { timeout: 3 * PATIENCE_MS }, async () => {
       const counter = await Counter.start(cluster, { flags: ['-r', 'n2'] });
-      const isAway = async (): Promise<boolean> => (await cluster.mosps()).away.some(({ pid }) => pid === counter.pid);
+      const isAway = async (): Promise<boolean> => {
+        const { away, home } = await cluster.mosps();
+        const why = home.find(({ pid }) => pid === counter.pid)?.reason;
+        assert.equal(why, undefined, 'it was not placed');
+        return away.some(({ pid }) => pid === counter.pid);
+      };
       await until(isAway, { what: 'see it away', timeoutMs: PATIENCE_MS, everyMs: 20 });
       await counter.goesOn(50);
       const [row] = (await cluster.mosps()).away.filter(({ pid }) => pid === counter.pid);
