@@ -3,7 +3,7 @@ import { cpuFeatures } from '../sys/x64/cpu_features.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import type { Preparation } from './image.ts';
 
-/** @throws Error that says what the two do not have in common */
+/** Of its first message; later ones only announce files. @throws Error that says what the two do not have in common */
 export function admit(p: Preparation & { version: number }): void {
   if (p.version !== protocolVersion)
     throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);

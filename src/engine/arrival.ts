@@ -203,8 +203,8 @@ export class Guest {
   // ---- arrival ----
 
   #prepare(p: Preparation & { version: number }): void {
-    admit(p);
     if (!this.#berth) {
+      admit(p);
       this.#preparation = p;
       if (p.onward) this.#ticket = this.#context.ticket();
       const guestNumber = this.#context.guestNumber();
