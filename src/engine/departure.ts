@@ -32,6 +32,7 @@ import { memoryOf } from './memory_use.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from './restore.ts';
 import { refuseSharers } from './sole_mapper.ts';
+import { withSpareDescriptors } from './spare_descriptors.ts';
 import { layout, Stub, type InjectedCall } from './stub.ts';
 import { keepTimers, stopTimers, withoutTimers } from './timers.ts';
 
@@ -137,7 +138,7 @@ export class Departure implements Traveller {
       this.#limits = resourceLimits(this.pid);
       if (mappings(main.tid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
         throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
-      stub = Stub.install(main, this.pid, { base: options.stubBase });
+      stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
       setMemoryLimits(this.pid, noLimits);
       {
         using session = stub.borrow(main);

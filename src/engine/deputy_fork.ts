@@ -6,6 +6,7 @@ import type { StoppedTask } from '../sys/ptrace.ts';
 import { writeCloneArguments } from './berth.ts';
 import { cloneFlag, type ForkRequest } from './clone_calls.ts';
 import type { Deputy } from './deputy.ts';
+import { withSpareDescriptors } from './spare_descriptors.ts';
 import { layout, type Stub } from './stub.ts';
 
 export interface ForkedDeputy {
@@ -30,6 +31,11 @@ export function forkDeputy(deputy: Deputy, request: ForkRequest): ForkedDeputy |
     if (!task) return result;
     const pidfd = stub.memory.i32[(layout.scratch + pidfdAt) >> 2];
     const lodger = (request.flags & cloneFlag.vm) !== 0;
-    return { pid: task.tid, task, stub: lodger ? undefined : stub.renew(task), pidfd };
+    return {
+      pid: task.tid,
+      task,
+      stub: lodger ? undefined : withSpareDescriptors(task, () => stub.renew(task)),
+      pidfd,
+    };
   });
 }

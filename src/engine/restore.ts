@@ -1,6 +1,6 @@
 /** Building a body from an image: address space, signal actions, threads, filter. The steps' order is explained in docs/internals/address_space.md. */
 import { close, descriptorOf, sendDescriptor } from '../sys/descriptors.ts';
-import { must } from '../sys/errors.ts';
+import { must, SystemCallError } from '../sys/errors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, scratch } from '../sys/memory.ts';
 import { mappings } from '../sys/procfs.ts';
@@ -12,6 +12,7 @@ import type { MappingImage, ProcessImage, ThreadImage } from './image.ts';
 import { madeAs, specialNames } from './image.ts';
 import { writeCloneArguments } from './berth.ts';
 import { decodeRegisters } from './capture.ts';
+import { EMFILE } from './spare_descriptors.ts';
 import { layout, mapAnonymous, stubLength, type InjectedCall, type Injection, type Stub } from './stub.ts';
 
 const MREMAP_MAYMOVE_FIXED = 3;
@@ -123,6 +124,7 @@ export function passDescriptors(stub: Stub, session: Injection, files: readonly 
   session.must('make a socket pair', [[nr.socketpair, 1, 5 /* SOCK_SEQPACKET */, 0, at]]);
   const [ours, theirs] = [memory.i32[layout.scratch >> 2], memory.i32[(layout.scratch >> 2) + 1]];
   const socket = must(descriptorOf(stub.view, ours), 'pidfd_getfd', { pid: stub.pid });
+  /** Those that have come when another cannot. */
   const out: number[] = [];
   try {
     for (const file of files) {
@@ -136,16 +138,16 @@ export function passDescriptors(stub: Stub, session: Injection, files: readonly 
       memory.write64(layout.scratch + 64, at + 160);
       memory.write64(layout.scratch + 72, 1);
       session.must('receive a descriptor', [[nr.recvmsg, theirs, at, 0]]);
+      // unix(7): where the limit of open files is reached the message comes without it.
+      if (memory.read64(layout.scratch + 40) === 0)
+        throw new SystemCallError('receive a descriptor', -EMFILE, { pid: stub.pid });
       out.push(memory.i32[(layout.scratch + 112) >> 2]);
     }
+    return out.splice(0);
   } finally {
     close(socket);
-    session.run([
-      [nr.close, ours],
-      [nr.close, theirs],
-    ]);
+    session.run([ours, theirs, ...out].map((fd) => [nr.close, fd]));
   }
-  return out;
 }
 
 const PR_SET_NAME = 15;

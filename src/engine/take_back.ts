@@ -14,6 +14,7 @@ import type { Loop } from './loop.ts';
 import { queueSignals, stillDue } from './pending_signals.ts';
 import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
 import { limitSocketWait } from './socket_waits.ts';
+import { withSpareDescriptors } from './spare_descriptors.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from './stub.ts';
 import { goOnWaiting } from './timed_waits.ts';
 import { startTimers } from './timers.ts';
@@ -161,11 +162,8 @@ export function adoptAddressSpace(
   const old = readAddressSpace(stub.view, { identify: known.identify, own, flags: true });
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.files.descriptor(file.identity));
-  const passed = passDescriptors(
-    stub,
-    session,
-    open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd })),
-  );
+  const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));
+  const passed = withSpareDescriptors(main, () => passDescriptors(stub, session, opened));
   let next = 0;
   const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));
   session.must('bring the address space home', reconcile(image, old, files));

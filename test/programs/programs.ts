@@ -259,6 +259,7 @@ const files: readonly Program[] = [
   program('directories'),
   program('stat-family'),
   program('descriptors'),
+  program('descriptors-full'),
   program('socket-pair'),
   program('event-fd'),
   program('messages'),
