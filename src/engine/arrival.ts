@@ -224,8 +224,8 @@ export class Guest {
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
       if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
         throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
+      filterFor(p.stubBase, false);
     }
-    filterFor(p.stubBase, false);
     const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
   }
@@ -294,8 +294,7 @@ export class Guest {
   /** A call that was cut short at home is made again here, unless a handler is to run. */
   #takeUpCall(thread: BodyThread, image: ThreadImage): void {
     const registers = decodeRegisters(image.registers);
-    thread.answered = registers.interrupted;
-    thread.restartOf = image.restartOf;
+    thread.takeUp(registers, image);
     if (image.since === undefined || image.restartOf) return;
     const since = BigInt(image.since) - this.#homeIsAhead;
     if (describe(registers.syscall)?.class === 'local') this.#localWaits.set(thread.hostTid, since);

@@ -155,6 +155,7 @@ export class Body implements BodyHost, SignalledBody {
     }
     const { nr: number, args, wrongArchitecture } = trapped;
     const call = trappedCall(this.#nextId++, trapped, (now) => thread.begin(number, args, now));
+    call.args = thread.beginRest(number, args);
     thread.call = call;
     thread.answered = false;
     if (number !== nr.restart_syscall) thread.restartOf = 0;
@@ -238,7 +239,8 @@ export class Body implements BodyHost, SignalledBody {
   }
 
   /** Gives the program the result of a call (or lets the kernel restart it). */
-  finish(thread: BodyThread, call: BodyCall, result: number): void {
+  finish(thread: BodyThread, call: BodyCall, answer: number): void {
+    const result = thread.wholeResult(answer);
     thread.call = undefined;
     const interrupted = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
     thread.answered = interrupted;
@@ -453,7 +455,7 @@ export class Body implements BodyHost, SignalledBody {
     } else {
       repeatUnseen(stop, thread.answered);
       thread.answered = false;
-      if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.wait = undefined; // a wait ends when a handler runs
+      if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.handlerRuns(stop);
       stop.resume(ignored ? 0 : stop.signal);
     }
   }

@@ -49,7 +49,8 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     repeatUnseen(at.task, thread.answered);
     const noted = thread.waitsSince(at.task.registers());
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
-    out.push({ ...at, thread, since, restartOf: thread.restartOf });
+    const written = thread.cutWrite?.written ?? 0;
+    out.push({ ...at, thread, since, restartOf: thread.restartOf, written });
   }
   return out;
 }

@@ -1,11 +1,12 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
 import { signalSets } from '../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../sys/ptrace.ts';
-import type { Registers } from '../sys/x64/registers.ts';
+import { ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, type Registers } from '../sys/x64/registers.ts';
 import type { BodyCall } from './body_call.ts';
 import { monotonicAt } from './clocks.ts';
-import type { SignalImage } from './image.ts';
+import type { SignalImage, ThreadImage } from './image.ts';
 import type { Loop } from './loop.ts';
+import { restOfWrite, type PartialWrite } from './partial_writes.ts';
 import { signalIsDue } from './pending_signals.ts';
 import { timeoutOf } from './timed_waits.ts';
 
@@ -36,6 +37,8 @@ export class BodyThread {
   answered = false;
   /** The timed wait that it is in, as far as the engine knows of it. */
   wait: Wait | undefined;
+  /** The write that it is making the rest of, or is to make the rest of. */
+  cutWrite: PartialWrite | undefined;
   /** The call whose restart block the home kernel holds since before the process left. */
   restartOf = 0;
   /** The thread while it is held stopped. */
@@ -64,6 +67,40 @@ export class BodyThread {
     if (!this.mayHaveSignal) return false;
     this.mayHaveSignal = false;
     return signalIsDue(this.hostTid);
+  }
+
+  /** Before it runs here: what was cut short when the process left the last node. */
+  takeUp(registers: Registers, { restartOf, written }: Pick<ThreadImage, 'restartOf' | 'written'>): void {
+    this.answered = registers.interrupted;
+    this.restartOf = restartOf;
+    if (written) this.cutWrite = { nr: registers.syscall, args: registers.syscallArguments, written };
+  }
+
+  /** A call begins: if it is a write of which a part is done, only the rest is made. @returns its arguments */
+  beginRest(nr: number, args: readonly bigint[]): readonly bigint[] {
+    const { cutWrite } = this;
+    if (cutWrite && cutWrite.nr === nr && cutWrite.args.every((arg, i) => arg === args[i]))
+      return restOfWrite(args, cutWrite.written);
+    this.cutWrite = undefined;
+    return args;
+  }
+
+  /** A handler is about to run: it ends a wait, and a write of which a part is done. */
+  handlerRuns(stop: StoppedTask): void {
+    this.wait = undefined;
+    const registers = stop.registers();
+    if (this.cutWrite?.nr === registers.syscall && registers.interrupted)
+      stop.setRegisters(registers.finishCall(this.cutWrite.written));
+    this.cutWrite = undefined;
+  }
+
+  /** What the whole call answers when its rest has answered; one that was cut short again is always made again. */
+  wholeResult(result: number): number {
+    const { cutWrite } = this;
+    if (!cutWrite) return result;
+    if (result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK) return ERESTARTNOINTR;
+    this.cutWrite = undefined;
+    return cutWrite.written + Math.max(0, result);
   }
 
   /** Remembers since when a call has waited that has not been finished. */

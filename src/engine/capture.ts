@@ -35,6 +35,7 @@ import {
 } from './image.ts';
 import { signalImage, waitingSignals } from './pending_signals.ts';
 import { isBreakpoint, isFault } from './siginfo.ts';
+import { cutWrite } from './partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from './stub.ts';
 import { timeoutOf } from './timed_waits.ts';
 import { captureTimers, withoutTimers } from './timers.ts';
@@ -211,7 +212,7 @@ export function captureThreads(
   const threads: ThreadImage[] = [];
   const actions = Buffer.alloc(64 * 32);
   let brk = 0;
-  frozen.forEach(({ task, since, restartOf = 0 }, index) => {
+  frozen.forEach(({ task, since, restartOf = 0, written: before = 0, pendingSignal }, index) => {
     const registers = task.registers();
     const mask = task.signalMask();
     const rseq = task.rseq();
@@ -239,6 +240,7 @@ export function captureThreads(
     }
     if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
     const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
+    const written = pendingSignal ? 0 : cutWrite(registers, task.tid, before);
     const carried = carryCall(task.tid, registers, restartOf);
     threads.push({
       tid: task.tid,
@@ -255,6 +257,7 @@ export function captureThreads(
       rseq,
       cpuTime: cpuTimeOfThread(task.tid),
       restartOf: carried,
+      written,
       since: timed && since !== undefined ? String(since) : undefined,
     });
   });

@@ -31,6 +31,7 @@ import { actsByDefault, stopSignals } from './default_actions.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import { DeadlineExceeded, type Loop } from './loop.ts';
+import { cutWrite, finishWrite } from './partial_writes.ts';
 import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
 import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
 import { goOnWaiting, timeoutOf } from './timed_waits.ts';
@@ -268,12 +269,26 @@ export function thaw(loop: Loop, pid: number, threads: readonly FrozenTask[]): v
       resumeWait(frozen);
       if (frozen.since !== undefined && !frozen.pendingSignal)
         begun = limitSocketWait(loop, frozen.task, pid, frozen.since);
+      letGoOn(loop, frozen);
     } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error; // it was killed meanwhile
+      if (!(error instanceof SystemCallError)) throw error;
+      frozen.task.detach(); // it was killed meanwhile
     }
-    frozen.task.detach(frozen.pendingSignal?.signal ?? 0);
     begun?.();
   }
+}
+
+/** A write that our stop cut short goes on; all others are let go as they are. */
+function letGoOn(loop: Loop, { task, pendingSignal }: FrozenTask): void {
+  if (!pendingSignal) {
+    const registers = task.registers();
+    const written = cutWrite(registers, task.tid, 0);
+    if (written) {
+      task.setRegisters(registers);
+      return finishWrite(loop, task, written);
+    }
+  }
+  task.detach(pendingSignal?.signal ?? 0);
 }
 
 /** A wait that will be made again waits for the rest of its time; others the kernel takes up by itself. */

@@ -53,6 +53,8 @@ export interface ThreadImage {
   restartOf: number;
   /** When the timed wait began that was cut short, on the home node's CLOCK_MONOTONIC, nanoseconds (a decimal string). */
   since: string | undefined;
+  /** How much the write has written that was cut short (partial_writes.ts). */
+  written: number;
 }
 
 /** A signal on its way: for one thread, or (tid 0) for the process. */

@@ -30,6 +30,8 @@ export function restoreLodger(stub: Stub, task: StoppedTask, image: LodgerImage,
     session.run(registrationCalls(stub, image.thread));
   }
   setThreadContext(task, image.thread);
+  // Nobody attends to it any more: it sees how much was written.
+  if (image.thread.written) task.setRegisters(task.registers().finishCall(image.thread.written));
   queueSignals(stub, image.thread.tid, [{ tid: image.thread.tid, task }], image.signals);
   stub.restoreTrapAction(task, instruction);
 }

@@ -11,6 +11,7 @@ import type { FileImage, MappingImage, ProcessImage } from './image.ts';
 import { identityOf } from './live_files.ts';
 import { madeAs, specialNames } from './image.ts';
 import type { Loop } from './loop.ts';
+import { finishWrite } from './partial_writes.ts';
 import { queueSignals, stillDue } from './pending_signals.ts';
 import { finishMappings, passDescriptors, registrationCalls, setProcessState, setThreadContext } from './restore.ts';
 import { limitSocketWait } from './socket_waits.ts';
@@ -225,9 +226,15 @@ export function resumeAtHome(
   stub.remove(main);
   const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
   const begun = free.map((task) => goOnAsBefore(loop, stub.pid, task, image));
-  for (const task of free) task.detach();
+  for (const task of free) letGo(loop, task, image);
   for (const then of begun) then?.();
   return couples;
+}
+
+function letGo(loop: Loop, task: StoppedTask, image: ProcessImage): void {
+  const written = image.threads.find(({ tid }) => tid === task.tid)?.written;
+  if (written) finishWrite(loop, task, written);
+  else task.detach();
 }
 
 /** A wait that was cut short goes on for the rest of its time. @returns what to do when the task has been let go */

@@ -246,6 +246,7 @@ const threads: readonly Program[] = [
 const files: readonly Program[] = [
   program('pipe-self'),
   program('pipe-blocked', { sleeps: true }),
+  program('write-blocked', { sleeps: true }),
   program('stdin-lines', {
     args: ['7'],
     stimuli: [
