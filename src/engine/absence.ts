@@ -29,6 +29,7 @@ import { setMemoryLimits } from './restore.ts';
 import { resumeUntouched } from './resume_untouched.ts';
 import type { Stub } from './stub.ts';
 import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
+import type { DepartureNotes } from './unfinished.ts';
 import { holdUntilGone } from './vfork_at_home.ts';
 
 const SIGKILL = 9;
@@ -37,6 +38,8 @@ export interface HomeContext {
   loop: Loop;
   node: string;
   key: Uint8Array;
+  /** What the next engine would have to take back. */
+  notes: DepartureNotes;
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** The process is away now. */
   began: (absence: Absence) => void;

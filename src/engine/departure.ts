@@ -138,6 +138,7 @@ export class Departure implements Traveller {
       this.#limits = resourceLimits(this.pid);
       if (mappings(main.tid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
         throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
+      this.#context.notes.write(this.pid, options.stubBase, this.#limits);
       stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
       setMemoryLimits(this.pid, noLimits);
       {
@@ -167,6 +168,7 @@ export class Departure implements Traveller {
       this.#goOnAtHome(stub, frozen);
       throw error;
     }
+    this.#context.notes.remove(this.pid);
     // A stopped process begins its stay stopped.
     const stopped = frozen.some(({ task }) => task.groupStop());
     if (stopped) link.sendFrame(frameType.stopped, 0);
@@ -231,6 +233,7 @@ export class Departure implements Traveller {
           frozen.map(({ task, since }) => ({ task, since })),
         );
       } else thaw(loop, this.pid, frozen);
+      this.#context.notes.remove(this.pid);
     } catch (error) {
       this.#context.log('process.thaw-failed', { pid: this.pid, reason: String(error) });
     }

@@ -18,6 +18,7 @@ import { FileCache } from './file_cache.ts';
 import { CannotFreeze } from './freeze.ts';
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import { DeadlineExceeded, Loop } from './loop.ts';
+import { DepartureNotes, takeBackUnfinished } from './unfinished.ts';
 import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
 
 const handshakeDeadline = 5000;
@@ -49,10 +50,12 @@ class EngineWorker {
     const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
     this.#logRefusal = limitLog((event, fields = {}) => log(event, fields), refusalsLoggedPerMinute);
     const key = Buffer.from(settings.key, 'hex');
+    const notes = new DepartureNotes(settings.runDir);
     this.#home = {
       loop: this.#loop,
       node: settings.node,
       key,
+      notes,
       log,
       began: (absence) => {
         this.#away.set(absence.pid, absence);
@@ -99,6 +102,13 @@ class EngineWorker {
   }
 
   run(): Promise<void> {
+    if (this.#settings.index === 0) {
+      const { notes, log } = this.#home;
+      this.#loop.start(
+        () => takeBackUnfinished(this.#loop, notes, log),
+        (error) => log('process.not-cleaned', { reason: String(error) }),
+      );
+    }
     return this.#loop.run();
   }
 

@@ -23,6 +23,9 @@ const STEPS_PER_ROUND = 5000;
  * the end, show that all is as it was.
  */
 const COUNTER = `
+  my $limit = pack 'QQ', 8 << 30, 16 << 30;
+  syscall 160, $_, $limit for 2, 9; # setrlimit of RLIMIT_DATA, RLIMIT_AS
+  $SIG{TRAP} = 'IGNORE';
   my ($file, $finish, $megabytes) = @ARGV;
   my ($h, $n) = (1, 0);
   my $memory = '';
@@ -137,11 +140,20 @@ export function hasStub(outsidePid: number): boolean {
   return /memfd:\x7fELF/.test(procFile(outsidePid, 'maps').replaceAll('\\177', '\x7f'));
 }
 
+/** What of a process must be the same before and after a move that did not take place. */
+export function stateOf(outsidePid: number): Readonly<Record<string, string | undefined>> {
+  const field = (name: string): string | undefined => statusField(outsidePid, name);
+  const maps = procFile(outsidePid, 'maps').replaceAll(/^[0-9a-f-]+ (?=.* \[(heap|stack)\]$)/gm, ''); // they grow
+  const [blocked, ignored, caught, descriptors] = ['SigBlk', 'SigIgn', 'SigCgt', 'FDSize'].map(field);
+  return { maps, limits: procFile(outsidePid, 'limits'), blocked, ignored, caught, descriptors };
+}
+
 /** Settles when nothing of the engine is left in a process that is at home. */
 export async function untilUntouched(outsidePid: number): Promise<void> {
   const clean = (): boolean => statusField(outsidePid, 'TracerPid') === '0' && !hasStub(outsidePid);
   await until(clean, { what: `see process ${outsidePid} free of the engine`, timeoutMs: PATIENCE_MS, everyMs: 10 });
   assert.equal(statusField(outsidePid, 'Seccomp'), '0');
+  assert.match(statusField(outsidePid, 'State') ?? '', /^[RSD]/);
 }
 
 /** Settles when the engine of the home node has logged what matches. */

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { migrationSteps, type MigrationStep } from '../../src/engine/departure_types.ts';
 import { startCluster, type Cluster } from '../bed/cluster.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { HostProcess } from '../bed/host_process.ts';
+import { until } from '../bed/wait.ts';
 import { whySkip } from '../bed/testing.ts';
-import { command, Counter, hasStub, engineLogged, PATIENCE_MS, statusField, untilUntouched } from './support.ts';
+import { command, Counter, hasStub, engineLogged, PATIENCE_MS, stateOf, untilUntouched } from './support.ts';
 
 interface Damage {
   name: string;
@@ -82,6 +84,7 @@ async function survive(cluster: Cluster, step: MigrationStep, damage: Damage): P
   const { home } = cluster;
   const counter = await Counter.start(cluster);
   const { pid, process: program } = counter;
+  const before = stateOf(program.outsidePid);
   const move = home.spawn([command('mosmigrate'), String(pid), damage.to]);
   await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
   if (stepsWithStub.includes(step)) assert.ok(hasStub(program.outsidePid), 'there is nothing to clean up');
@@ -97,8 +100,11 @@ async function survive(cluster: Cluster, step: MigrationStep, damage: Damage): P
   }
   await cluster.ready(PATIENCE_MS);
   if (damage.move === 'completes') await comeHome(cluster, pid);
-  if (damage.move === 'ends') assert.equal(statusField(program.outsidePid, 'TracerPid'), '0');
-  else await untilUntouched(program.outsidePid);
+  await untilUntouched(program.outsidePid);
+  const untouched = (): boolean => isDeepStrictEqual(stateOf(program.outsidePid), before);
+  await until(untouched, { what: 'see the program as it was', timeoutMs: PATIENCE_MS, everyMs: 10 }).catch(() =>
+    assert.deepEqual(stateOf(program.outsidePid), before),
+  );
   await counter.goesOn();
   await counter.finish();
 }
