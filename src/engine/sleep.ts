@@ -5,6 +5,7 @@ import { arena, scratch } from '../sys/memory.ts';
 import { statFields } from '../sys/procfs.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { readClock } from './clocks.ts';
+import { timeoutOf } from './timed_waits.ts';
 
 export interface Sleep {
   /** When it fell asleep, on CLOCK_MONOTONIC, nanoseconds. */
@@ -45,8 +46,10 @@ function onCpu<T>(cpu: number, body: () => T): T {
   }
 }
 
-/** Looks at a sleeping task; undefined when it runs, or the kernel does not say. */
+/** Looks at a sleeping task; undefined when it runs, the kernel does not say, or it does not matter how long it has slept. */
 export function observeSleep(tid: number): Sleep | undefined {
+  const call = callOf(tid);
+  if (!call || !matters(call)) return undefined;
   const field = statOf(tid);
   if (!field) return undefined;
   const cpu = Number(field(39));
@@ -61,7 +64,11 @@ export function observeSleep(tid: number): Sleep | undefined {
   const again = schedule(tid);
   if (!now || again?.sleeps !== asleep.sleeps || again.lastRan !== asleep.lastRan) return undefined;
   const slept = Math.max(0, now.lastRan - asleep.lastRan);
-  return { since: present - BigInt(Math.floor(slept * 1e6)), sleeps: asleep.sleeps, restartOf: restartedCall(tid) };
+  return {
+    since: present - BigInt(Math.floor(slept * 1e6)),
+    sleeps: asleep.sleeps,
+    restartOf: restartedCall(tid, call),
+  };
 }
 
 function statOf(tid: number): ((index: number) => string) | undefined {
@@ -82,16 +89,32 @@ export function stoppedIn(tid: number, sleep: Sleep): boolean {
   return schedule(tid)?.sleeps === sleep.sleeps + 1;
 }
 
-/** Which call a sleeping task has gone on with by restart_syscall; where it sleeps tells (proc(5), wchan and syscall). */
-function restartedCall(tid: number): number {
+/** The call that a sleeping task is in (proc(5), /proc/PID/syscall). */
+function callOf(tid: number): { number: number; args: bigint[] } | undefined {
   try {
-    const [number, first] = fs.readFileSync(`/proc/${tid}/syscall`, 'latin1').split(' ').map(Number);
-    if (number !== nr.restart_syscall) return 0;
+    const [number, ...words] = fs.readFileSync(`/proc/${tid}/syscall`, 'latin1').split(' ');
+    return words.length < 8 ? undefined : { number: Number(number), args: words.slice(0, 6).map(BigInt) };
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
+/** Whether it counts since when a task has slept: the kernel neither waits for ever nor keeps the rest of the time. */
+function matters({ number, args }: { number: number; args: bigint[] }): boolean {
+  if (number === nr.restart_syscall) return true;
+  const timeout = timeoutOf(number, args);
+  return timeout !== undefined && timeout.kind !== 'counted';
+}
+
+/** Which call a sleeping task has gone on with by restart_syscall; where it sleeps tells (proc(5), wchan). */
+function restartedCall(tid: number, { number, args }: { number: number; args: bigint[] }): number {
+  if (number !== nr.restart_syscall) return 0;
+  try {
     const where = fs.readFileSync(`/proc/${tid}/wchan`, 'latin1');
     if (where.includes('futex')) return nr.futex;
     if (where.includes('poll')) return nr.poll;
     // A clock's number is the first argument of the one, an address that of the other.
-    return first < 4096 ? nr.clock_nanosleep : nr.nanosleep;
+    return args[0] < 4096n ? nr.clock_nanosleep : nr.nanosleep;
   } catch {
     return 0;
   }
