@@ -32,12 +32,13 @@ function countsCpuTime(clock: number): boolean {
 /** The timers of stopped tasks, all of one process; those stay at home whose signals are `held` there. */
 export function captureTimers(stub: Stub, tasks: readonly StoppedTask[], held: bigint): Timers {
   const timers = processTimers(stub.pid).filter((t) => t.notify === 'none' || (held & bitOf(t.signal)) === 0n);
-  const before = new Map(timers.map((timer) => [timer.id, stateOf(stub, tasks[0], timer)]));
+  const states = statesOf(stub, tasks[0], timers);
+  const before = new Map(timers.map(({ id }, i) => [id, states[i]]));
   const repeated = timers.filter(({ id, clock }) => !countsCpuTime(clock) && before.get(id)!.interval > 0n);
   const taken = takeSignals(stub, tasks, repeated);
   const posix = timers.map((timer): TimerImage => {
     const signal = taken.get(timer.id);
-    const state = signal ? stateOf(stub, tasks[0], timer) : before.get(timer.id)!;
+    const state = signal ? statesOf(stub, tasks[0], [timer])[0] : before.get(timer.id)!;
     const { interval, left } = state;
     const next = left === 0n || countsCpuTime(timer.clock) ? left : signal ? firstOf(state, signal) : state.now + left;
     return { ...timer, interval: String(interval), next: String(next), taken: signal !== undefined };
@@ -64,20 +65,25 @@ interface TimerState {
   now: bigint;
 }
 
-function stateOf(
-  stub: Stub,
-  task: StoppedTask,
-  { id, clock }: ProcessTimer,
-): Record<'interval' | 'left' | 'now', bigint> {
+/** What the kernel says of all of them, asked at one stop: each costs more than the calls. */
+function statesOf(stub: Stub, task: StoppedTask, timers: readonly ProcessTimer[]): TimerState[] {
+  const size = 48;
+  const many = Math.floor(layout.scratchSize / size);
+  if (timers.length > many)
+    return [...statesOf(stub, task, timers.slice(0, many)), ...statesOf(stub, task, timers.slice(many))];
+  if (timers.length === 0) return [];
   using session = stub.borrow(task);
-  const at = stub.scratchAddress(0);
-  stub.memory.u8.fill(0, layout.scratch, layout.scratch + 48);
-  session.run([
-    [nr.timer_gettime, id, at],
-    [nr.clock_gettime, clock, at + 32],
-  ]);
-  const time = (offset: number): bigint => readTime(stub.memory.u8.slice(layout.scratch + offset));
-  return { interval: time(0), left: time(16), now: time(32) };
+  stub.memory.u8.fill(0, layout.scratch, layout.scratch + size * timers.length);
+  session.run(
+    timers.flatMap(({ id, clock }, i): InjectedCall[] => [
+      [nr.timer_gettime, id, stub.scratchAddress(size * i)],
+      [nr.clock_gettime, clock, stub.scratchAddress(size * i + 32)],
+    ]),
+  );
+  return timers.map((_, i) => {
+    const time = (offset: number): bigint => readTime(stub.memory.u8.slice(layout.scratch + size * i + offset));
+    return { interval: time(0), left: time(16), now: time(32) };
+  });
 }
 
 function captureIntervals(stub: Stub, task: StoppedTask): string {
