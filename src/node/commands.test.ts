@@ -232,7 +232,7 @@ test('run makes a job of all that is started later, also when its parent ends, a
 test('a job within a job inherits its wishes, and may have others', async () => {
   await using node = await FakeNode.start({ name: 'n1' });
   const inner = (options: string): string => `bin/mosrun ${options} sleep 60 & `;
-  const script = `${inner('')} ${inner('-J other')} bin/mosps --json; read line`;
+  const script = `${inner('')} ${inner('-J other')} read line`;
   const env = { ...process.env, MOSIX_RUN: node.runDir };
   const shell = spawn('bin/mosrun', ['-h', '-J', 'outer', 'sh', '-c', script], {
     env,
@@ -246,7 +246,11 @@ test('a job within a job inherits its wishes, and may have others', async () => 
       .toSorted((a = '', b = '') => a.localeCompare(b))
       .join();
   };
-  await until('both run', async () => (await names()) === 'other,outer');
+  let seen = '';
+  const bothRun = async (): Promise<boolean> => (seen = await names()) === 'other,outer';
+  // Two commands start behind a third: on a loaded machine that takes more than one patience.
+  await until('both run', bothRun).catch(() => until('both run', bothRun));
+  assert.equal(seen, 'other,outer');
   const { code, stdout } = await run(['bin/moskillall', '-J', 'outer'], { env: { MOSIX_RUN: node.runDir } });
   assert.deepEqual([code, stdout], [0, '2 processes of 2 jobs: SIGTERM\n']);
   await until('one is left', async () => (await names()) === 'other');

@@ -126,7 +126,10 @@ export class Jobs {
     for (const job of this.#jobs) {
       for (const member of job.members.values()) if (!this.isAlive(member)) job.members.delete(member.pid);
       for (const pid of job.group?.processes() ?? this.#unbound(job)) {
-        const member = job.members.has(pid) ? undefined : this.#admit(job, pid);
+        // One that began a job within this one may not have reached its own cgroup yet; for all others the cgroup counts.
+        if (job.members.has(pid) || this.#others(job, pid).some((other) => other.pid === pid)) continue;
+        for (const other of this.#others(job, pid)) other.members.delete(pid);
+        const member = this.#admit(job, pid);
         if (member !== undefined) fresh.push(member);
       }
       if (job.members.size === 0) this.#end(job);
@@ -227,12 +230,16 @@ export class Jobs {
 
   /** The processes of a job that has no cgroup. */
   #unbound(job: Job): Set<number> {
-    const isOthers = (pid: number): boolean => [...this.#jobs].some((other) => other !== job && other.members.has(pid));
     // Before a job counts as ended one looks again: its last processes may have lost their parents just now.
     const carrying = [...this.#marked(job.members.size === 0)]
       .filter(([, mark]) => mark === job.id)
       .map(([pid]) => pid);
-    return descendants([...job.members.keys(), ...carrying], isOthers);
+    return descendants([...job.members.keys(), ...carrying], (pid) => this.#others(job, pid).length > 0);
+  }
+
+  /** Other jobs to which it is known to belong. */
+  #others(job: Job, pid: number): Job[] {
+    return [...this.#jobs].filter((other) => other !== job && other.members.has(pid));
   }
 
   /** The innermost job that a process is in, by its cgroup or else by its mark. */
