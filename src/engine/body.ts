@@ -225,7 +225,7 @@ export class Body implements BodyHost, SignalledBody {
     const call = thread.call!;
     const result = receiveResults(this.hostPid, call, frame);
     this.calls.took(call.nr, performance.now() - call.started);
-    if (call.onResult && !(result <= ERESTARTSYS && result >= -516)) call.onResult(result);
+    if (call.onResult && (call.always || result > ERESTARTSYS || result < -516)) call.onResult(result);
     else this.finish(thread, call, result);
   }
 

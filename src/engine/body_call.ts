@@ -64,6 +64,8 @@ export interface BodyCall {
   unwritten?: boolean;
   /** What to do with the result instead of giving it to the program. */
   onResult?: (result: number) => void;
+  /** `onResult` gets restart codes, too. */
+  always?: boolean;
   /** What to do with an answer that is more than a number. */
   onAnswer?: (frame: Frame) => void;
 }

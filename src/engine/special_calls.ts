@@ -18,6 +18,7 @@ import { tellUse } from './body_use.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from './capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from './restore.ts';
 import { layout } from './stub.ts';
+import { terminalCalls } from './terminal_calls.ts';
 import { timerCalls } from './timer_calls.ts';
 import { twoStepCalls } from './two_step_calls.ts';
 
@@ -38,6 +39,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   },
   ...heldSignalCalls,
   ...timerCalls,
+  ...terminalCalls,
   ...twoStepCalls,
   rt_sigtimedwait: waitForSignal,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),

@@ -181,3 +181,12 @@ export const ioctlTable: readonly (readonly [name: string, request: number, kind
 export const ioctlRequests: ReadonlyMap<number, ArgumentKind> = new Map(
   ioctlTable.map(([, request, kind]) => [request, kind]),
 );
+
+/**
+ * Requests that a process in the background may make only if it blocks or ignores SIGTTOU; else the signal stops it
+ * (tty_check_change in drivers/tty/tty_jobctrl.c): TIOCSPGRP, TCSETS and its relatives, TCSBRK, TCXONC, TCFLSH, TCSBRKP.
+ */
+export const terminalChanges: ReadonlySet<number> = new Set([
+  0x5410, 0x5402, 0x5403, 0x5404, 0x5406, 0x5407, 0x5408, 0x402c542b, 0x402c542c, 0x402c542d, 0x5409, 0x540a, 0x540b,
+  0x5425,
+]);

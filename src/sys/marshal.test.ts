@@ -227,7 +227,7 @@ test('planCall writes the rest of an interrupted sleep back', () => {
 test('planCall plans ioctl by its request', () => {
   assert.deepEqual(buffersOf('ioctl', [0n, 0x5401n, at]), [[2, 0, 36, 'out', 'whole', 1]]);
   assert.deepEqual(buffersOf('ioctl', [0n, 0xffff_ffff_0000_5413n, at]), [[2, 0, 8, 'out', 'whole', 1]]);
-  assert.deepEqual(buffersOf('ioctl', [0n, 0x5410n, at]), [[2, 0, 4, 'in', 'whole', 1]]);
+  assert.deepEqual(plan('ioctl', [0n, 0x5410n, at]), { kind: 'special', name: 'ioctl' });
   assert.deepEqual(buffersOf('ioctl', [0n, 0x5451n, at]), []);
   assert.deepEqual(buffersOf('ioctl', [0n, 0x802c542an, at]), [[2, 0, 44, 'out', 'whole', 1]]);
   comesHome(plan('ioctl', [0n, 0xc0104b01n, at]), 'ioctl 0xc0104b01');

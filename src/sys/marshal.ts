@@ -19,7 +19,7 @@ import {
   type BufferPlan,
   type Plan,
 } from './call_plan.ts';
-import { ioctlRequests } from './ioctl_requests.ts';
+import { ioctlRequests, terminalChanges } from './ioctl_requests.ts';
 import { planAttribute, planInterfaceList, planQueueNotify, planSocketFilter } from './marshal_indirect.ts';
 import { planMessages } from './marshal_messages.ts';
 import { keepsPages, planPages, planVector } from './marshal_vectors.ts';
@@ -272,6 +272,15 @@ function planSemaphores(call: Call): Plan {
 function planIoctl(call: Call): Plan {
   const SIOCGIFCONF = 0x8912;
   if (asUnsigned(call.args[1]) === SIOCGIFCONF) return planInterfaceList(call);
+  if (terminalChanges.has(asUnsigned(call.args[1]))) return special(call);
+  return byCommand(call, ioctlRequests, { command: 1, carrier: 2 });
+}
+
+/** The plan for an ioctl that changes a terminal, once it is known how the program takes SIGTTOU. */
+export function planTerminalChange(args: readonly bigint[], memory: BodyMemory): Plan {
+  const description = describe(numberOf('ioctl'));
+  if (description === undefined) return comeHome('ioctl');
+  const call = { description, args: sixArguments(args), memory, architecture: nativeArchitecture };
   return byCommand(call, ioctlRequests, { command: 1, carrier: 2 });
 }
 
