@@ -213,9 +213,14 @@ class Engine {
 
   async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
     if (this.#owners.has(pid)) {
-      const result = await this.#ownerOf(pid).ask({ op: 'onward', pid, to }, progress);
-      this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
-      return result;
+      try {
+        const result = await this.#ownerOf(pid).ask({ op: 'onward', pid, to }, progress);
+        this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
+        return result;
+      } catch (error) {
+        if (!(error instanceof RequestError && error.code === 'not-away')) throw error;
+        // It came home by itself meanwhile, and leaves from there.
+      }
     }
     // Always the same one for a process: it remembers what it did for it last time (socket_waits.ts).
     const worker = this.#workers[pid % this.#workers.length];
