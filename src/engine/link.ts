@@ -3,7 +3,7 @@
  * has channel 0; its children that are born away have others (docs/internals/families.md).
  */
 import { usualPatience } from '../sys/descriptors.ts';
-import type { Memory } from '../sys/memory.ts';
+import { Memory } from '../sys/memory.ts';
 import type { Handshake } from '../wire/handshake.ts';
 import { frameHeader, frameType, maximumFrame } from '../wire/frames.ts';
 import { Connection, LinkClosed, type Channel, type Frame } from './connection.ts';
@@ -13,6 +13,8 @@ export { LinkClosed, type Frame } from './connection.ts';
 
 /** Seconds of silence after which a peer is given up. */
 const patienceWhileFrozen = 5;
+/** Bytes of a message in JSON. An image without its pages has 170 for each mapping, and there may be 65,530 (vm.max_map_count). */
+const maximumMessage = 64 * 2 ** 20;
 
 export type FrameHandler = (frame: Frame) => void;
 
@@ -33,6 +35,9 @@ export class GuestLink implements Channel {
   #handler: FrameHandler | undefined;
   #closeHandlers: ((error: Error) => void)[] = [];
   #closed: Error | undefined;
+  /** What came of a message that does not fit one frame. */
+  #beginning: Uint8Array[] = [];
+  #kept = 0;
 
   private constructor(connection: Connection, number: number) {
     this.#connection = connection;
@@ -119,8 +124,13 @@ export class GuestLink implements Channel {
 
   sendJson(type: number, value: unknown, id = 0): void {
     if (this.#closed) return; // its buffers are gone
-    const bytes = Buffer.from(JSON.stringify(value));
-    if (bytes.length > maximumFrame) throw new LinkClosed(this.peer, `a message of ${bytes.length} bytes is too large`);
+    let bytes = Buffer.from(JSON.stringify(value));
+    if (bytes.length > maximumMessage)
+      throw new LinkClosed(this.peer, `a message of ${bytes.length} bytes is too large`);
+    for (; bytes.length > maximumFrame; bytes = bytes.subarray(maximumFrame)) {
+      this.out.u8.set(bytes.subarray(0, maximumFrame), frameHeader);
+      this.sendFrame(frameType.beginning, maximumFrame);
+    }
     this.out.u8.set(bytes, frameHeader);
     this.sendFrame(type, bytes.length, id);
   }
@@ -152,10 +162,32 @@ export class GuestLink implements Channel {
     if (frame.type === frameType.channelClosed)
       return this.close(new LinkClosed(this.peer, 'the other side closed it'));
     try {
-      this.#handler?.(frame);
+      if (frame.type === frameType.beginning) this.#keep(frame);
+      else if (this.#beginning.length === 0) this.#handler?.(frame);
+      else this.#takeLong(frame);
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #keep({ memory, offset, length }: Frame): void {
+    this.#kept += length;
+    if (this.#kept > maximumMessage) throw new RangeError(`Cannot take a message of more than ${maximumMessage} bytes`);
+    this.#beginning.push(memory.u8.slice(offset, offset + length));
+  }
+
+  #takeLong(end: Frame): void {
+    const length = this.#kept + end.length;
+    using memory = Memory.anonymous(length);
+    let at = 0;
+    for (const part of this.#beginning) {
+      memory.u8.set(part, at);
+      at += part.length;
+    }
+    memory.u8.set(end.memory.u8.subarray(end.offset, end.offset + end.length), at);
+    this.#beginning = [];
+    this.#kept = 0;
+    this.#handler?.({ ...end, memory, offset: 0, length });
   }
 
   lost(error: Error): void {

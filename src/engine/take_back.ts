@@ -83,6 +83,19 @@ function sameKind(
   return wanted.flags.join() === old.flags.join();
 }
 
+/** Of mappings in the order of their addresses those that overlap a range. There may be tens of thousands of both. */
+function overlapping(sorted: readonly MappingImage[], range: { start: number; end: number }): MappingImage[] {
+  let low = 0;
+  for (let high = sorted.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle].end <= range.start) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < sorted.length && sorted[end].start < range.end) end++;
+  return sorted.slice(low, end);
+}
+
 /** The calls that turn the deputy's address space into the body's, without content. `files`: descriptors in the deputy. */
 function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (number | undefined)[]): InjectedCall[] {
   const wanted = image.mappings.filter((m) => !specialNames.has(m.name));
@@ -90,7 +103,7 @@ function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (numb
   const calls: InjectedCall[] = [];
   for (const o of present) {
     let from = o.start;
-    for (const w of wanted) {
+    for (const w of overlapping(wanted, o)) {
       if (w.end <= from || w.start >= o.end) continue;
       if (w.start > from) calls.push([nr.munmap, from, w.start - from]);
       from = Math.max(from, w.end);
@@ -130,7 +143,7 @@ function makeMapping(
       calls.push(mapAnonymous(start, end - start, protection, reserve | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
   };
   let from = w.start;
-  for (const o of present) {
+  for (const o of overlapping(present, w)) {
     if (o.end <= from || o.start >= w.end || !sameKind(image, w, o, oldFiles)) continue;
     // Memory that was moved or has grown would fall into two mappings, which mremap(2) does not take as one.
     if (w.file < 0 && (o.start > w.start || o.end < w.end)) continue;

@@ -94,6 +94,8 @@ export const frameType = {
   writeBack: 46,
   /** hosting → home: these files are to reach their disk; answered by `reply`. */
   syncFiles: 47,
+  /** both ways: the beginning of a message that does not fit one frame; the frame that ends it has its type. */
+  beginning: 48,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

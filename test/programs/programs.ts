@@ -149,6 +149,7 @@ const stopped = [
 const memory: readonly Program[] = [
   program('stack-growth', { limits: { stack: 64 * MB } }),
   program('brk'),
+  program('many-mappings'),
   program('reserve'),
   program('jit'),
   program('file-map-private'),

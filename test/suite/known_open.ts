@@ -31,12 +31,6 @@ const open: readonly OpenCase[] = [
     reason:
       'a futex wait that was stopped twice before the move ends as interrupted: which call goes on is not known then',
   },
-  {
-    suite: 'programs',
-    name: 'thread-condition',
-    modes: ['remote', 'moved'],
-    reason: "the program's own check is too tight on a loaded machine",
-  },
 ];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
