@@ -31,10 +31,11 @@ for (;;) {
   }
   if (vec $ready, 0, 1) {
     sysread(STDIN, my $bytes, 4096) or last;
-    if ($bytes =~ /^\@resize (\d+) (\d+)/) {
+    if ($bytes =~ s/^\@resize (\d+) (\d+)\n//) {
       my $new = pack('S4', $1, $2, 0, 0);
       ioctl $terminal, $TIOCSWINSZ, $new;
-    } else { syswrite $terminal, $bytes }
+    }
+    syswrite $terminal, $bytes if length $bytes;
   }
 }
 waitpid $pid, 0;
