@@ -344,6 +344,7 @@ export class Guest {
       limits: [...limits],
       heldSignals: heldSignals.toString(16),
       cpuTime: 0,
+      cpuTimeAway: 0,
       threads: [],
       timers: noTimers,
     };

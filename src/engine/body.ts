@@ -33,7 +33,7 @@ import { BodySignals, type SignalledBody } from './body_signals.ts';
 import { BodyThread } from './body_thread.ts';
 import { CallStatistics } from './call_statistics.ts';
 import { actsByDefault, coreSignals, stopSignals } from './default_actions.ts';
-import type { SignalImage } from './image.ts';
+import { baseOf, type CpuBase, type SignalImage } from './image.ts';
 import { frameJson, type Frame, type GuestLink } from './link.ts';
 import type { Family } from './family.ts';
 import type { TrappedCall } from './listener.ts';
@@ -60,8 +60,8 @@ export class Body implements BodyHost, SignalledBody {
   forwarded = 0;
   readonly signals: BodySignals;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
-  readonly cpuBase: number;
-  readonly threadCpuBase: ReadonlyMap<number, number>;
+  readonly cpuBase: CpuBase;
+  readonly threadCpuBase: ReadonlyMap<number, CpuBase>;
   readonly timers: BodyTimers;
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
@@ -91,8 +91,8 @@ export class Body implements BodyHost, SignalledBody {
     this.limits = options.image.limits;
     this.heldSignals = BigInt('0x' + options.image.heldSignals);
     this.timers = new BodyTimers(options.image.timers);
-    this.cpuBase = options.image.cpuTime;
-    this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, t.cpuTime]));
+    this.cpuBase = baseOf(options.image);
+    this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, baseOf(t)]));
     this.signals = new BodySignals(this);
   }
 

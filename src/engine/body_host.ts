@@ -5,7 +5,7 @@ import type { StoppedTask, TaskStatus } from '../sys/ptrace.ts';
 import type { BodyCall } from './body_call.ts';
 import type { BodyThread } from './body_thread.ts';
 import type { Family } from './family.ts';
-import type { ProcessImage } from './image.ts';
+import type { CpuBase, ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import type { BodyTimers } from './body_timers.ts';
@@ -52,9 +52,9 @@ export interface BodyHost {
   /** Mask of the signals that wait at home. */
   readonly heldSignals: bigint;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
-  readonly cpuBase: number;
+  readonly cpuBase: CpuBase;
   readonly calls: CallStatistics;
-  readonly threadCpuBase: ReadonlyMap<number, number>;
+  readonly threadCpuBase: ReadonlyMap<number, CpuBase>;
   readonly timers: BodyTimers;
   readonly returning: boolean;
   /** Home is to end the call of a thread. */
@@ -102,5 +102,5 @@ export interface BodyOptions {
   homeIsAhead: bigint;
   events: BodyEvents;
   /** What the process brings along. */
-  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'threads' | 'timers'>;
+  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'cpuTimeAway' | 'threads' | 'timers'>;
 }

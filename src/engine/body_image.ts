@@ -23,12 +23,15 @@ export function bodyImage(body: Body, all: readonly FrozenThread[], space: Addre
   image.threads.forEach((thread, i) => {
     const { tid } = frozen[i].thread;
     thread.tid = tid;
-    thread.cpuTime += body.threadCpuBase.get(tid) ?? 0;
+    const before = body.threadCpuBase.get(tid);
+    thread.cpuTimeAway = thread.cpuTime + (before?.away ?? 0);
+    thread.cpuTime += before?.all ?? 0;
   });
   image.timers.posix.forEach((timer) => {
     timer.tid = frozen.find(({ task }) => task.tid === timer.tid)?.thread.tid ?? 0;
   });
-  image.cpuTime += body.cpuBase;
+  image.cpuTimeAway = image.cpuTime + body.cpuBase.away;
+  image.cpuTime += body.cpuBase.all;
   image.signals.forEach((signal) => {
     if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;
   });

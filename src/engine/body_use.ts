@@ -5,6 +5,7 @@
 import { frameType } from '../wire/frames.ts';
 import { addCounts, type CallCounts, type CallStatistics } from './call_statistics.ts';
 import { cpuTimeOfProcess } from './capture.ts';
+import type { CpuBase } from './image.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
 import { memoryOf } from './memory_use.ts';
@@ -18,8 +19,8 @@ export interface BodyUse {
 }
 
 /** The hosting node's side. */
-export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: number; calls: CallStatistics }): void {
-  const cpuTime = body.cpuBase + cpuTimeOfProcess(body.hostPid);
+export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: CpuBase; calls: CallStatistics }): void {
+  const cpuTime = body.cpuBase.all + cpuTimeOfProcess(body.hostPid);
   const use: BodyUse = { memoryBytes: memoryOf(body.hostPid), cpuTime, calls: body.calls.entries() };
   link.sendJson(frameType.use, use);
 }

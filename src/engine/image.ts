@@ -49,12 +49,25 @@ export interface ThreadImage {
   rseq: RseqConfiguration | undefined;
   /** CPU time used so far, nanoseconds. */
   cpuTime: number;
+  /** What of it the home kernel does not know: it was used on hosting nodes since the process left home. */
+  cpuTimeAway: number;
   /** The call whose restart block lies in the home kernel; 0 when there is none. */
   restartOf: number;
   /** When the timed wait began that was cut short, on the home node's CLOCK_MONOTONIC, nanoseconds (a decimal string). */
   since: string | undefined;
   /** How much the write has written that was cut short (partial_writes.ts). */
   written: number;
+}
+
+/** CPU time from before the present stay, nanoseconds. */
+export interface CpuBase {
+  readonly all: number;
+  /** Used away from home. */
+  readonly away: number;
+}
+
+export function baseOf(image: Pick<ThreadImage, 'cpuTime' | 'cpuTimeAway'>): CpuBase {
+  return { all: image.cpuTime, away: image.cpuTimeAway };
 }
 
 /** A signal on its way: for one thread, or (tid 0) for the process. */
@@ -100,7 +113,9 @@ export interface ProcessImage {
   actions: string;
   threads: ThreadImage[];
   lodgers: LodgerImage[];
+  /** As of each thread. */
   cpuTime: number;
+  cpuTimeAway: number;
   limits: [string, string][];
   /** Mask of the signals that wait at home, where signalfds read them; hexadecimal. */
   heldSignals: string;

@@ -56,14 +56,14 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   setrlimit: limits,
   getrusage: (body, thread, call) => {
     const who = Number(BigInt.asIntN(32, call.args[0]));
-    const used = who === 0 ? cpuTimeOfProcess(body.stub.pid) : who === 1 ? cpuTimeOfThread(thread.hostTid) : 0;
+    const used = who === 0 ? usedAway(body) : who === 1 ? usedAwayBy(body, thread) : 0;
     forwardThen(body, thread, call, (result) => {
       if (result === 0) addTime(body, Number(call.args[1]), used);
       return result;
     });
   },
   times: (body, thread, call) => {
-    const ticks = BigInt(Math.round(cpuTimeOfProcess(body.stub.pid) / 1e7));
+    const ticks = BigInt(Math.round(usedAway(body) / 1e7));
     forwardThen(body, thread, call, (result) => {
       const bytes = Buffer.from(peek(body.hostPid, Number(call.args[0]), 8));
       if (call.args[0] !== 0n && bytes.length === 8) {
@@ -115,11 +115,20 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
     const nanoseconds =
       clock === 2
-        ? body.cpuBase + cpuTimeOfProcess(body.stub.pid)
-        : (body.threadCpuBase.get(thread.tid) ?? 0) + cpuTimeOfThread(thread.hostTid);
+        ? body.cpuBase.all + cpuTimeOfProcess(body.stub.pid)
+        : (body.threadCpuBase.get(thread.tid)?.all ?? 0) + cpuTimeOfThread(thread.hostTid);
     body.finish(thread, call, writeTimespec(body, Number(call.args[1]), nanoseconds));
   },
 };
+
+/** CPU time that the home kernel, which answers first, does not know; nanoseconds. */
+function usedAway(body: BodyHost): number {
+  return body.cpuBase.away + cpuTimeOfProcess(body.stub.pid);
+}
+
+function usedAwayBy(body: BodyHost, thread: BodyThread): number {
+  return (body.threadCpuBase.get(thread.tid)?.away ?? 0) + cpuTimeOfThread(thread.hostTid);
+}
 
 /**
  * The default action is no obstacle to our breakpoints, and what children set before they execute a program. To ignore the

@@ -1,7 +1,6 @@
 /** Two nodes for a measurement, with CPUs of their own or shared, and the probes compiled on both. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../bed/host.ts';
 import type { HostProcess } from '../bed/host_process.ts';
@@ -24,7 +23,7 @@ export class MeasureError extends Error {
   }
 }
 
-/** `apart`: each node has half of this machine's CPUs. `together`: both have the same single one. */
+/** `apart`: each node has half of the CPUs that the benchmark may use. `together`: both have the same single one. */
 export type Layout = 'apart' | 'together';
 
 export class Place implements AsyncDisposable {
@@ -119,12 +118,20 @@ export async function untilReady(running: HostProcess, what: string): Promise<vo
 }
 
 function cpusOf(layout: Layout): [string, string] {
-  const count = availableParallelism();
-  if (count === 1) return ['0', '0'];
-  if (layout === 'together') return ['1', '1'];
-  const half = count >> 1;
-  const range = (first: number, last: number): string => (first === last ? String(first) : `${first}-${last}`);
-  return [range(0, half - 1), range(half, count - 1)];
+  const cpus = allowedCpus();
+  if (cpus.length === 1) return [cpus[0], cpus[0]];
+  if (layout === 'together') return [cpus[1], cpus[1]];
+  const half = cpus.length >> 1;
+  return [cpus.slice(0, half).join(), cpus.slice(half).join()];
+}
+
+/** The CPUs that this benchmark was given (taskset(1)): it stays out of the way on the others. */
+function allowedCpus(): string[] {
+  const [, list] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'latin1'))!;
+  return list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => String(first + i));
+  });
 }
 
 function compileProbes(host: Host): void {

@@ -14,18 +14,6 @@ interface OpenCase {
 const open: readonly OpenCase[] = [
   {
     suite: 'programs',
-    name: 'timer-cpu',
-    modes: ['moved'],
-    reason: 'it measures by the CPU clock of the process, which goes back when it is home again',
-  },
-  {
-    suite: 'programs',
-    name: 'cpu-clock',
-    modes: ['moved'],
-    reason: 'the home kernel never saw the CPU time used elsewhere: the clocks go back when the process is home again',
-  },
-  {
-    suite: 'programs',
     name: 'stop-while-waiting',
     modes: ['moved'],
     reason:

@@ -52,6 +52,7 @@ function lasting(program: Program, seconds: number, lacks: readonly string[]): C
     movesAnother: program.moves === 'printed',
     stimuli: stimuli.map((stimulus) => ({ ...stimulus, at: stimulus.at * seconds })),
     schedule: { leave: leaveAt * seconds, back: backAt * seconds },
+    modes: program.modes,
     shareAway: 0,
   };
 }
