@@ -48,7 +48,7 @@ const steps: readonly PlannedStep[] = [
     name: 'test-bed',
     // One after the other: they look at what is left on the machine.
     argv: [node, 'tools/unit.ts', '--serial', 'test/bed/'],
-    deadline: 90_000,
+    deadline: 150_000,
     live: true,
     needs: 'test/bed/**/*.test.ts',
   },

@@ -22,8 +22,9 @@ usage() {
 # All output below is one line per thing: KIND <tab> KEY <tab> DESCRIPTION. The key alone decides identity.
 
 processes() {
-  local directory pid stat fields command cgroup name ancestors
+  local directory pid stat fields command cgroup name ancestors own
   ancestors=$(ancestors_of "$BASHPID")
+  own="${ancestors%%" $$ "*} $$ " # subshells of this script
   for directory in /proc/[0-9]*; do
     pid=${directory#/proc/}
     { read -r -d '' stat < "$directory/stat"; } 2>/dev/null
@@ -33,7 +34,7 @@ processes() {
     read -r -a fields <<< "${stat##*) }" # from the third field of proc(5) on: state, ppid, ...
     [ "${fields[1]}" = 2 ] && continue
     [ "${fields[0]}" = Z ] && [ "${fields[1]}" = 1 ] && continue
-    [ "$pid" = 2 ] || [ "${fields[1]}" = "$$" ] || [ "${fields[1]}" = "$BASHPID" ] && continue
+    [ "$pid" = 2 ] || [[ $own == *" ${fields[1]} "* ]] && continue
     [[ $ancestors == *" $pid "* ]] && continue
     command=$(tr '\0\n\t' '   ' < "$directory/cmdline") 2>/dev/null
     cgroup=$(grep '^0::' "$directory/cgroup") 2>/dev/null
@@ -135,9 +136,10 @@ keep_common() { # of the lines in $1 those whose identity is also in $2
 compare() {
   local deadline=$((SECONDS + seconds)) differing
   differing=$(difference | wanted)
-  while [ -n "$differing" ] && [ "$SECONDS" -lt "$deadline" ]; do
+  while [ -n "$differing" ]; do
     sleep 0.2
     differing=$(keep_common "$differing" "$(difference)")
+    [ "$SECONDS" -lt "$deadline" ] || break
   done
   [ -n "$differing" ] || return 0
   printf '%s\n' "${differing//$'\t'/ }"
