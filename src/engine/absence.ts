@@ -13,9 +13,10 @@ import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
 import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
-import type { Homecoming, MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
+import type { HomecomingMessage, MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
+import { Homecoming } from './homecoming.ts';
 import { specialNames, type ProcessImage } from './image.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from './link.ts';
 import type { Loop } from './loop.ts';
@@ -23,14 +24,12 @@ import { LiveAtHome } from './live_home.ts';
 import { OnwardMove } from './onward_move.ts';
 import { Question } from './question.ts';
 import type { GoingOn } from './send_on.ts';
-import { writePages } from './page_stream.ts';
 import { Recalls } from './recalls.ts';
 import { setMemoryLimits } from './restore.ts';
 import { resumeUntouched } from './resume_untouched.ts';
+import { SharingSet, type SetMember } from './sharing_set.ts';
 import type { Stub } from './stub.ts';
-import { adoptAddressSpace, resumeAtHome } from './take_back.ts';
 import type { DepartureNotes } from './unfinished.ts';
-import { holdUntilGone } from './vfork_at_home.ts';
 
 const SIGKILL = 9;
 
@@ -67,9 +66,11 @@ export interface AbsenceOptions {
   left: { image: ProcessImage; space: AddressSpace } | undefined;
   /** Of a process that was born away. */
   parent?: number;
+  /** Those with whom it shares memory away. */
+  set?: SharingSet | undefined;
 }
 
-export class Absence implements Traveller {
+export class Absence implements Traveller, SetMember {
   readonly pid: number;
   peer: Peer;
   readonly uid: number;
@@ -86,8 +87,10 @@ export class Absence implements Traveller {
   #lostOnTheWay: Error | undefined;
   readonly #recalls: Recalls;
   readonly #gauge: BodyGauge;
-  #homecoming: (Homecoming & { start: number; bytes: number }) | undefined;
-  #tasks: StoppedTask[] = [];
+  #homecoming: Homecoming | undefined;
+  /** All of it is at home. */
+  complete = false;
+  #set: SharingSet | undefined;
   reason = '';
   readonly #live: LiveAtHome;
   /** The program's own. */
@@ -105,10 +108,10 @@ export class Absence implements Traveller {
     this.#link = link;
     this.#limits = options.limits;
     this.#supply = options.supply;
+    this.#set = options.set;
+    this.#set?.join(this);
     this.#question = new Question(context.loop);
-    this.#live = new LiveAtHome(options.supply, () => {
-      if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
-    });
+    this.#live = new LiveAtHome(options.supply, () => this.callHome());
     this.#recalls = new Recalls(context.loop);
     this.#gauge = new BodyGauge(context.loop, options.left?.image.cpuTime ?? 0);
     const events = {
@@ -130,6 +133,11 @@ export class Absence implements Traveller {
 
   get served(): number {
     return this.#deputy.served;
+  }
+
+  /** Others share its memory: they move together. */
+  get inSet(): boolean {
+    return (this.#set?.size ?? 0) > 1;
   }
 
   get deputy(): Deputy {
@@ -199,10 +207,8 @@ export class Absence implements Traveller {
         return;
       case frameType.fork:
         return this.#onFork(frame.id, frameJson(frame));
-      case frameType.unborn: {
-        const { pid } = frameJson<{ pid: number }>(frame);
-        return deputy.disowned.add(pid);
-      }
+      case frameType.unborn:
+        return deputy.disowned.add(frameJson<{ pid: number }>(frame).pid);
       case frameType.lodgerEnded: {
         const { tid, status } = frameJson<{ tid: number; status: TaskStatus }>(frame);
         if (status.kind === 'killed') deputy.endLodger(tid, status.signal);
@@ -291,6 +297,7 @@ export class Absence implements Traveller {
       held,
       left: undefined,
       parent: this.pid,
+      set: request.shares ? (this.#set ??= new SharingSet().join(this)) : undefined,
     });
     child.deputy.park(task);
     child.begin();
@@ -436,44 +443,40 @@ export class Absence implements Traveller {
     return promise;
   }
 
-  #onHomecoming(message: Homecoming): void {
-    const { deputy } = this;
-    const { identify } = this.#options;
+  /** A member of its set comes home. */
+  callHome(): void {
+    if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
+  }
+
+  #onHomecoming(message: HomecomingMessage): void {
     this.#state = 'returning';
-    this.#homecoming = { ...message, start: performance.now(), bytes: 0 };
     this.#gauge.leaves(message.calls, false);
     this.reason = this.#live.reason || message.reason;
     this.#recalls.progress('pages', 0, message.bytesToCome);
-    const tasks = deputy.takeApart();
-    if (tasks.length === 0) return;
-    this.#tasks = tasks;
-    message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
-    adoptAddressSpace(deputy.stub, tasks[0], message.image, { files: this.#supply.files, identify });
+    this.#set?.callHome(this);
+    const known = this.#live.known(this.#options.identify, this.#set);
+    this.#homecoming = new Homecoming(message, this.#deputy, known);
   }
 
   #onPages(frame: Frame): void {
     const home = this.#homecoming;
-    if (!home) return;
-    home.bytes += writePages(this.#deputy.stub.view, frame);
-    this.#recalls.progress('pages', home.bytes, home.bytesToCome);
+    home?.onPages(frame);
+    if (home) this.#recalls.progress('pages', home.bytes, home.message.bytesToCome);
   }
 
   #onHome(): void {
-    const home = this.#homecoming!;
-    if (this.#state === 'gone') return; // any look at its threads may have shown that it ended
-    const { stub, lodgers } = this.#deputy;
-    const { loop } = this.#context;
-    const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
-    const own = this.#tasks.filter((task) => !lodging.includes(task));
-    const couples = resumeAtHome(loop, stub, { tasks: own, lodgers: lodging }, home.image);
-    for (const { parent, child } of couples) holdUntilGone(loop, parent, child);
-    // One that is not among them has ended away.
-    for (const { tid } of lodging)
-      if (!couples.some(({ child }) => child.tid === tid)) kernel.call(nr.kill, tid, SIGKILL);
-    setMemoryLimits(this.pid, home.image.limits);
-    const freezeMs = performance.now() - home.start + home.frozenFor;
+    this.complete = true;
+    if (this.#set) this.#set.onArrived();
+    else this.resume();
+  }
+
+  /** It is home, and runs. */
+  resume(): void {
+    const home = this.#homecoming;
+    if (!home || this.#state === 'gone') return; // any look at its threads may have shown that it ended
+    const freezeMs = home.resume(this.#context.loop);
     const result = { pid: this.pid, from: this.peer.name, freezeMs, totalMs: freezeMs, bytes: home.bytes };
-    this.#context.log('process.home', { ...result, reason: home.reason });
+    this.#context.log('process.home', { ...result, reason: home.message.reason });
     this.#link.sendFrame(frameType.ready, 0);
     this.#recalls.resolve(result);
     this.#close('home');
@@ -482,7 +485,9 @@ export class Absence implements Traveller {
   #close(how: string): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
-    this.#gauge.end(how === 'home' ? this.#homecoming?.image.cpuTime : undefined, new LinkClosed(this.peer.name, how));
+    this.#set?.leave(this);
+    const cpuTime = how === 'home' ? this.#homecoming?.message.image.cpuTime : undefined;
+    this.#gauge.end(cpuTime, new LinkClosed(this.peer.name, how));
     this.#recalls.reject(new CannotFreeze(this.pid, 'no-such-process', 'it ended before it came home'));
     if (how !== 'home') {
       for (const tid of this.#deputy.lodgers) kernel.call(nr.kill, tid, SIGKILL);

@@ -85,10 +85,10 @@ export class Guest {
   #paused: Paused | undefined;
   #since = Date.now();
 
-  constructor(context: HostContext, link: GuestLink) {
+  constructor(context: HostContext, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
     this.#context = context;
     this.#link = link;
-    this.#files = new GuestFiles(context.files, link, context.loop);
+    this.#files = files;
     link.onFrame = (frame) => this.onFrame(frame);
     link.onClose((error) => this.#end(error.message));
   }
@@ -138,6 +138,8 @@ export class Guest {
           monotonic: String(readClock('monotonic')),
           boottime: String(readClock('boottime')),
         });
+      case frameType.member:
+        return void this.#companion(frameJson<{ channel: number }>(frame).channel);
       case frameType.prepare:
         return this.#prepare(frameJson<Preparation & { version: number }>(frame));
       case frameType.filePages:
@@ -209,16 +211,7 @@ export class Guest {
       if (p.onward) this.#ticket = this.#context.ticket();
       const guestNumber = this.#context.guestNumber();
       const cgroup = guestCgroup(p.pid, guestNumber);
-      const offsets = ownTimeOffsets();
-      const berth = Berth.create({
-        pid: p.pid,
-        uid: p.realUid,
-        guestNumber,
-        stubBase: p.stubBase,
-        cgroup,
-        monotonicOffset: BigInt(p.clockOffsets.monotonic) + offsets.monotonic,
-        boottimeOffset: BigInt(p.clockOffsets.boottime) + offsets.boottime,
-      });
+      const berth = Berth.create(p, { guestNumber, cgroup, offsets: ownTimeOffsets() });
       this.#berth = berth;
       this.#family = new Family(this.#context.loop, berth, cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
@@ -325,11 +318,17 @@ export class Guest {
     return body;
   }
 
+  /** Another guest on this connection, which may share memory with this one. */
+  #companion(channel: number): Guest {
+    const link = this.#link.branch(channel);
+    const guest = new Guest(this.#context, link, this.#files.forCompanion(link));
+    this.#context.born(guest);
+    return guest;
+  }
+
   /** A thread of the body made a process: it is a guest of its own. */
   #onBorn(birth: Birth): void {
-    const child = new Guest(this.#context, this.#link.branch(birth.channel));
-    this.#context.born(child);
-    child.#beginAsChild(this, birth);
+    this.#companion(birth.channel).#beginAsChild(this, birth);
   }
 
   #beginAsChild(parent: Guest, { pid, task, stub }: Birth): void {

@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import { spawnBlank } from '../sys/children.ts';
+import type { Preparation } from './image.ts';
 import { kernel } from '../sys/kernel.ts';
 import { RunningTask, StoppedTask, traceOption } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -61,7 +62,19 @@ export class Berth {
     this.stub = stub;
   }
 
-  static create(options: BerthOptions): Berth {
+  /** @param offsets of this host's own time namespace */
+  static create(
+    p: Preparation,
+    here: { guestNumber: number; cgroup: string | undefined; offsets: { monotonic: bigint; boottime: bigint } },
+  ): Berth {
+    const options: BerthOptions = {
+      ...here,
+      pid: p.pid,
+      uid: p.realUid,
+      stubBase: p.stubBase,
+      monotonicOffset: BigInt(p.clockOffsets.monotonic) + here.offsets.monotonic,
+      boottimeOffset: BigInt(p.clockOffsets.boottime) + here.offsets.boottime,
+    };
     const outer = spawnBlank();
     let init = 0;
     try {

@@ -3,6 +3,7 @@
  * body's own thread makes it here, with that id. See docs/internals/families.md.
  */
 import { nameOf } from '../sys/syscalls.ts';
+import { mappings } from '../sys/procfs.ts';
 import { nap, type StoppedTask } from '../sys/ptrace.ts';
 import { peek } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -51,6 +52,8 @@ export interface ForkRequest {
   tid: number;
   flags: number;
   exitSignal: number;
+  /** The child shares memory that is neither's own. */
+  shares: boolean;
 }
 
 export type ForkAnswer =
@@ -114,7 +117,6 @@ function make(body: BodyHost, thread: BodyThread, call: BodyCall, request: Clone
   if (thread.lodger) body.comeHome(thread, `${nameOf(call.nr)} behind vfork`);
   else if ((flags & neededForThread) === neededForThread) newThread(body, thread, call, request);
   else if (!more && isVfork(flags)) newLodger(body, thread, call, request);
-  else if (body.shared.sharesMemory) body.comeHome(thread, `${nameOf(call.nr)} with memory that the child shares`);
   else if (!more && isFork(flags)) newProcess(body, thread, call, request);
   else body.comeHome(thread, nameOf(call.nr) === 'clone3' ? 'clone3 of a process' : 'clone of a process');
 }
@@ -168,7 +170,8 @@ function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: 
 /** A process is made at home first: its deputy has the id, and all that the kernel knows of it. */
 function newProcess(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
   const { flags, exitSignal } = request;
-  const wish: ForkRequest = { tid: thread.tid, flags: (flags & homeFlags) >>> 0, exitSignal };
+  const shares = body.shared.sharesMemory && mappings(body.hostPid).some((m) => m.permissions[3] === 's');
+  const wish: ForkRequest = { tid: thread.tid, flags: (flags & homeFlags) >>> 0, exitSignal, shares };
   body.ask<ForkAnswer>(thread, frameType.fork, wish, (answer) => {
     if ('failed' in answer) return body.finish(thread, call, answer.failed);
     body.takeOver(thread, call, (session) => {
@@ -186,7 +189,12 @@ function newProcess(body: BodyHost, thread: BodyThread, call: BodyCall, request:
 /** A process that borrows the memory: nearly a thread, and its parent's thread waits until it has gone. */
 function newLodger(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
   const { flags, exitSignal } = request;
-  const wish: ForkRequest = { tid: thread.tid, flags: (flags & (homeFlags | cloneFlag.vm)) >>> 0, exitSignal };
+  const wish: ForkRequest = {
+    tid: thread.tid,
+    flags: (flags & (homeFlags | cloneFlag.vm)) >>> 0,
+    exitSignal,
+    shares: false,
+  };
   body.ask<ForkAnswer>(thread, frameType.fork, wish, (answer) => {
     if ('failed' in answer) return body.finish(thread, call, answer.failed);
     body.takeOver(thread, call, (session) => {

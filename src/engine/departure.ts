@@ -22,6 +22,7 @@ import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '
 import { FileSupply } from './file_supply.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from './freeze.ts';
 import type { FrozenTask } from './frozen_task.ts';
+import type { Convoy } from './convoy.ts';
 import { holdAt } from './hold.ts';
 import type { ProcessImage } from './image.ts';
 import type { GuestLink } from './link.ts';
@@ -47,6 +48,7 @@ export class Departure implements Traveller {
   readonly #context: HomeContext;
   readonly #identify: IdentifyFile;
   readonly #supply: FileSupply;
+  readonly #convoy: Convoy | undefined;
   #link: GuestLink | undefined;
   #space: AddressSpace | undefined;
   #image: ProcessImage | undefined;
@@ -62,7 +64,9 @@ export class Departure implements Traveller {
   readonly uid: number;
   readonly command: string;
 
-  constructor(context: HomeContext, pid: number, peer: Peer) {
+  /** @param convoy of those that share its memory, and leave with it */
+  constructor(context: HomeContext, pid: number, peer: Peer, convoy?: Convoy) {
+    this.#convoy = convoy;
     this.#context = context;
     this.pid = pid;
     this.peer = peer;
@@ -83,11 +87,14 @@ export class Departure implements Traveller {
     const start = performance.now();
     refuseProcess(this.pid);
     progress('connect', 0, 0);
-    const link = await connectHost(this.#context, this.peer);
+    const convoy = this.#convoy;
+    const dial = (): Promise<GuestLink> => connectHost(this.#context, this.peer);
+    const link = await (convoy?.link(dial) ?? dial());
     this.#link = link;
     try {
       await this.#step('connected');
-      const stubBase = await this.#prepare(link, progress);
+      const prepare = (): Promise<number> => this.#prepare(link, progress);
+      const stubBase = await (convoy?.inTurn(this.#supply, prepare) ?? prepare());
       await this.#step('prepared');
       return await this.#freezeAndGo(link, { stubBase, start, progress });
     } catch (error) {
@@ -103,13 +110,14 @@ export class Departure implements Traveller {
   /** A step of the migration has been done. */
   async #step(name: MigrationStep): Promise<void> {
     if ((await holdAt(name, this.pid, this.#context)) && this.#link?.closed) throw this.#link.closed;
+    if (name === 'prepared' || name === 'frozen') await this.#convoy?.meet(name);
   }
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const view = livingThread(this.pid) ?? this.pid;
     const space = readAddressSpace(view, { identify: this.#identify, own: [], flags: true });
     const files = this.#supply.announce(space);
-    refuseSharers(this.pid, space, { open: true });
+    refuseSharers(this.pid, space, { open: true, companions: this.#convoy?.pids });
     const stubBase = freeStubBase(view);
     const { pid, uid, command } = this;
     await prepareHost(
@@ -164,6 +172,7 @@ export class Departure implements Traveller {
         throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${reason}`);
       }
       assertAlive(frozen);
+      await this.#convoy?.meet('ready');
     } catch (error) {
       this.#goOnAtHome(stub, frozen);
       throw error;
@@ -203,7 +212,7 @@ export class Departure implements Traveller {
       const more = { version: protocolVersion, files: this.#supply.announce(space) };
       await this.#supply.send(link, more, progress);
     }
-    refuseSharers(this.pid, space, { open: false });
+    refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });
     if (this.#supply.watch.look())
       throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
     this.#space = space;
@@ -255,6 +264,7 @@ export class Departure implements Traveller {
       limits: this.#limits,
       held,
       left: { image, space: this.#space! },
+      set: this.#convoy?.set,
     });
     const { deputy } = absence;
     {

@@ -60,7 +60,7 @@ export interface Traveller {
 }
 
 /** What the hosting node says first of a body that comes home. */
-export interface Homecoming {
+export interface HomecomingMessage {
   image: ProcessImage;
   reason: string;
   frozenFor: number;

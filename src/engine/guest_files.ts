@@ -34,6 +34,7 @@ export interface Mapped {
 export class GuestFiles {
   readonly #loop: Loop;
   readonly #cache: FileCache;
+  readonly #group: Map<string, LiveFile>;
   readonly #link: GuestLink;
   readonly #files = new Map<string, MappableFile>();
   #live: LiveFile[] = [];
@@ -43,7 +44,9 @@ export class GuestFiles {
   /** Calls that wait for a file's content. */
   readonly #wanted = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
 
-  constructor(cache: FileCache, link: GuestLink, loop: Loop) {
+  /** @param group live files of this guest and of those that share memory with it, by identity */
+  constructor(cache: FileCache, link: GuestLink, loop: Loop, group: Map<string, LiveFile> = new Map()) {
+    this.#group = group;
     this.#loop = loop;
     this.#cache = cache;
     this.#link = link;
@@ -52,14 +55,18 @@ export class GuestFiles {
   use(image: FileImage): MappableFile {
     let file = this.#files.get(image.identity);
     if (!file) {
-      file = image.live ? this.#useLive(image) : this.#cache.use(image);
+      if (image.live) return this.#addLive(image);
+      file = this.#cache.use(image);
       this.#files.set(image.identity, file);
     }
     return file;
   }
 
-  #useLive(image: FileImage): LiveFile {
-    const file = new LiveFile(image);
+  #addLive(image: FileImage): LiveFile {
+    const { identity } = image;
+    const file = this.#group.get(identity)?.share() ?? new LiveFile(image);
+    this.#group.set(identity, file);
+    this.#files.set(identity, file);
     if (this.#live.push(file) === 1) this.#writeBackLater();
     this.#sharesMemory = true;
     return file;
@@ -105,9 +112,15 @@ export class GuestFiles {
     this.#nextLook = cost < cheapLook ? 0 : now + cost * lookShare;
   }
 
+  /** For a guest that shares memory with this one. */
+  forCompanion(link: GuestLink): GuestFiles {
+    return new GuestFiles(this.#cache, link, this.#loop, this.#group);
+  }
+
   /** A child maps what its parent maps. */
   useAll(others: GuestFiles): void {
     for (const file of others.#files.values()) this.use(file.image);
+    this.#sharesMemory = others.#sharesMemory;
   }
 
   /** The file behind a mapping of this host, as home knows it. */
@@ -171,6 +184,6 @@ export class GuestFiles {
   release(): void {
     this.#cancel?.();
     for (const file of this.#files.values()) if (file instanceof CachedFile) this.#cache.release(file);
-    for (const file of this.#live.splice(0)) file.free();
+    for (const file of this.#live.splice(0)) if (file.free()) this.#group.delete(file.image.identity);
   }
 }

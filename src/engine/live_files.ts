@@ -55,7 +55,7 @@ export interface Change {
   bytes: Buffer;
 }
 
-/** One live file of one guest, on the hosting node. */
+/** One live file of a guest and of those that it forked, on the hosting node. */
 export class LiveFile implements MappableFile {
   readonly image: FileImage;
   readonly inode: number;
@@ -64,6 +64,7 @@ export class LiveFile implements MappableFile {
   /** As home has it. */
   #known: Buffer | undefined;
   #spare: Buffer | undefined;
+  #users = 1;
 
   constructor(image: FileImage) {
     this.image = image;
@@ -131,7 +132,16 @@ export class LiveFile implements MappableFile {
     return out;
   }
 
-  free(): void {
+  /** A guest more has it. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** A guest less has it. @returns whether that was the last one */
+  free(): boolean {
+    if (--this.#users > 0) return false;
     close(this.mapDescriptor);
+    return true;
   }
 }

@@ -1,7 +1,11 @@
 /** The home side of files that a process maps shared and writable while it is away. See docs/internals/sharing.md. */
 import { frameType } from '../wire/frames.ts';
+import type { IdentifyFile } from './capture.ts';
 import type { FileSupply } from './file_supply.ts';
+import type { FileImage } from './image.ts';
 import { frameJson, type Frame } from './link.ts';
+import type { SharingSet } from './sharing_set.ts';
+import type { KnownFiles } from './take_back.ts';
 
 export class LiveAtHome {
   readonly #recall: () => void;
@@ -26,6 +30,13 @@ export class LiveAtHome {
     if (!this.#supply.isLive(fd)) return false;
     this.#bringHome('it writes to a file that it maps shared');
     return true;
+  }
+
+  /** What is mapped at home for the files of the body. */
+  known(identify: IdentifyFile, set: SharingSet | undefined): KnownFiles {
+    const descriptor = (file: FileImage): number | undefined =>
+      this.#supply.files.descriptor(file.identity) ?? (file.live ? set?.descriptor(file) : undefined);
+    return { identify, descriptor };
   }
 
   onFrame(frame: Frame): void {

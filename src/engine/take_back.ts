@@ -161,13 +161,15 @@ function makeMapping(
   return calls;
 }
 
+/** Files of a process, as home knows them. */
+export interface KnownFiles {
+  identify: IdentifyFile;
+  /** undefined: it was made away, and nobody else has it. */
+  descriptor(file: FileImage): number | undefined;
+}
+
 /** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
-export function adoptAddressSpace(
-  stub: Stub,
-  main: StoppedTask,
-  image: ProcessImage,
-  known: { files: MappedFiles; identify: IdentifyFile },
-): void {
+export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: KnownFiles): void {
   const own: Range[] = [{ address: stub.base, length: layout.size }];
   {
     using session = stub.borrow(main);
@@ -175,7 +177,7 @@ export function adoptAddressSpace(
   }
   const old = readAddressSpace(stub.view, { identify: known.identify, own, flags: true });
   using session = stub.borrow(main);
-  const open = image.files.map((file) => known.files.descriptor(file.identity));
+  const open = image.files.map((file) => known.descriptor(file));
   const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));
   const passed = withSpareDescriptors(main, () => passDescriptors(stub, session, opened));
   let next = 0;

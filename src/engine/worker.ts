@@ -11,6 +11,7 @@ import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Guest, type HostContext } from './arrival.ts';
 import { StaysHome } from './capture.ts';
 import type { Absence, HomeContext } from './absence.ts';
+import { Convoy } from './convoy.ts';
 import { Departure } from './departure.ts';
 import type { Peer, Progress, Traveller } from './departure_types.ts';
 import { Doorbells } from './doorbells.ts';
@@ -18,12 +19,16 @@ import { FileCache } from './file_cache.ts';
 import { CannotFreeze } from './freeze.ts';
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link.ts';
 import { DeadlineExceeded, Loop } from './loop.ts';
+import { companionsOf } from './sole_mapper.ts';
 import { DepartureNotes, takeBackUnfinished } from './unfinished.ts';
 import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
 
 const handshakeDeadline = 5000;
 /** Connections in the handshake. More: more memory for strangers; fewer: easier to crowd peers out. */
 const maximumUnproven = 64;
+/** Processes that leave together. All of them stand still until the last one is ready. */
+const mostCompanions = 64;
+const mostAttempts = 20;
 /** By each worker. Strangers cause these lines: they must not be able to fill the disk. */
 const refusalsLoggedPerMinute = 30;
 
@@ -143,7 +148,7 @@ class EngineWorker {
       case 'home':
         return this.#absence(request.pid).recall(this.#progress(request.id));
       case 'onward':
-        return this.#absence(request.pid).moveOn(request.to, this.#progress(request.id));
+        return this.#onward(request.id, request.pid, request.to);
       case 'attach':
         return this.#attach(GuestLink.over(this.#loop, request.fd, request.from), request.ticket);
       case 'release':
@@ -173,13 +178,52 @@ class EngineWorker {
 
   async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
-    const departure = new Departure(this.#home, pid, to);
-    this.#leaving.set(pid, departure);
-    try {
-      return await departure.leave(this.#progress(id));
-    } finally {
-      this.#leaving.delete(pid);
+    for (let attempt = 1; ; attempt++) {
+      const pids = companionsOf(pid);
+      try {
+        return await this.#departAll(pids, to, this.#progress(id));
+      } catch (error) {
+        // A family that shares memory may grow or shrink before all of it stands still.
+        if (attempt === mostAttempts || companionsOf(pid).join() === pids.join()) throw error;
+        await this.#loop.sleep(attempt);
+      }
     }
+  }
+
+  /** The first of them, and those that share its memory. */
+  async #departAll(pids: readonly number[], to: Peer, progress: Progress): Promise<unknown> {
+    const [pid] = pids;
+    const away = pids.find((each) => this.#away.has(each) || this.#leaving.has(each));
+    if (away !== undefined) throw new StaysHome(pid, `it shares memory with process ${away}, which is not here`);
+    if (pids.length > mostCompanions) throw new StaysHome(pid, `it shares memory with ${pids.length - 1} processes`);
+    const convoy = pids.length > 1 ? new Convoy(this.#loop, pids) : undefined;
+    const [first, ...others] = pids.map((each) => new Departure(this.#home, each, to, convoy));
+    const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, convoy, () => {})));
+    try {
+      return await this.#leaveWith(first, convoy, progress);
+    } finally {
+      await done; // if one fails all do, and the first one says why
+    }
+  }
+
+  async #leaveWith(departure: Departure, convoy: Convoy | undefined, progress: Progress): Promise<unknown> {
+    this.#leaving.set(departure.pid, departure);
+    try {
+      return await departure.leave(progress);
+    } catch (error) {
+      convoy?.fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.#leaving.delete(departure.pid);
+    }
+  }
+
+  /** Those that share memory come home first: from there they leave together. */
+  async #onward(id: number, pid: number, to: Peer): Promise<unknown> {
+    const absence = this.#absence(pid);
+    if (!absence.inSet) return absence.moveOn(to, this.#progress(id));
+    await absence.recall(this.#progress(id));
+    return this.#migrate(id, pid, to);
   }
 
   /** Passes on how far a request has come, ten times a second. */

@@ -96,6 +96,8 @@ export const frameType = {
   syncFiles: 47,
   /** both ways: the beginning of a message that does not fit one frame; the frame that ends it has its type. */
   beginning: 48,
+  /** home → hosting: another process comes over this connection, which shares memory with this one. */
+  member: 49,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

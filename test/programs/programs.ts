@@ -159,6 +159,7 @@ const memory: readonly Program[] = [
   program('file-map-private'),
   program('file-map-shared'),
   program('shared-memory', { endsAtHome: true }),
+  program('shared-family', { moves: 'started' }),
   program('mremap'),
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'], endsAtHome: true }),
   program('memory-flags-fork', { source: 'memory_flags.c', args: ['fork'], endsAtHome: true }),
