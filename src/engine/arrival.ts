@@ -385,13 +385,13 @@ export class Guest {
 
   async #sendHome(reason: string): Promise<void> {
     const body = this.#body!;
-    const { stub } = body;
     const start = performance.now();
     const all = await body.freeze(60_000);
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
+    this.#files.still = true;
     const image = bodyImage(body, all, this.#space());
-    const ranges = contentRanges(stub.view, image, (identity) => this.#files.descriptor(identity));
+    const ranges = contentRanges(body.stub.view, image, (identity) => this.#files.descriptor(identity));
     this.#link.sendJson(frameType.homecoming, {
       image,
       reason,
@@ -400,7 +400,7 @@ export class Guest {
       bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),
       calls: body.calls.entries(),
     });
-    await sendPages(this.#link, stub.view, ranges);
+    await sendPages(this.#link, body.stub.view, ranges);
   }
 
   // ---- going on to another node ----
@@ -433,6 +433,7 @@ export class Guest {
       paused: (paused) => {
         this.#paused = paused;
         this.#files.writeBack(true); // the next node takes that for what home has
+        this.#files.still = true;
       },
       liveFile: (identity) => this.#files.descriptor(identity),
     };
@@ -450,6 +451,7 @@ export class Guest {
   #stay(): void {
     if (this.#state !== 'moving') return;
     this.#state = 'running';
+    this.#files.still = false;
     const { frozen = [], signals = [], timers = noTimers } = this.#paused ?? {};
     if (frozen.length) keepTimers(this.#body!.stub, frozen[0].task, timers);
     this.#body!.goOn(frozen, signals);

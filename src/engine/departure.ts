@@ -3,6 +3,7 @@
  * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
  */
 import { livingThread, mappings, resourceLimits, status as procStatus, commandName } from '../sys/procfs.ts';
+import type { StoppedTask } from '../sys/ptrace.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../wire/frames.ts';
 import { Absence, type HomeContext } from './absence.ts';
@@ -144,8 +145,7 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
       this.#limits = resourceLimits(this.pid);
-      if (mappings(main.tid).some((m) => m.start < options.stubBase + layout.size && m.end > options.stubBase))
-        throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
+      this.#assertFree(main, options.stubBase);
       this.#context.notes.write(this.pid, options.stubBase, this.#limits);
       stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
       setMemoryLimits(this.pid, noLimits);
@@ -198,6 +198,12 @@ export class Departure implements Traveller {
     };
     this.#context.log('process.left', { ...result });
     return result;
+  }
+
+  /** Where the stub comes nothing may be mapped: a program that was executed meanwhile has another layout. */
+  #assertFree(task: StoppedTask, stubBase: number): void {
+    if (mappings(task.tid).some((m) => m.start < stubBase + layout.size && m.end > stubBase))
+      throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
   }
 
   async #capture(

@@ -41,6 +41,7 @@ export class GuestFiles {
   #nextLook = 0;
   #cancel: (() => void) | undefined;
   #sharesMemory = false;
+  #still = false;
   /** Calls that wait for a file's content. */
   readonly #wanted = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
 
@@ -87,6 +88,11 @@ export class GuestFiles {
     for (const file of this.#live) file.settle();
   }
 
+  /** The body stands still, and its content travels: from now on what is here may be older than what home has. */
+  set still(still: boolean) {
+    this.#still = still;
+  }
+
   #writeBackLater(): void {
     this.#cancel = this.#loop.after(writeBackMilliseconds, () => {
       this.writeBack(true);
@@ -99,7 +105,7 @@ export class GuestFiles {
    * only by a call, so this comes before each of them; with much to compare, no more often than it costs little.
    */
   writeBack(always = false): void {
-    if (this.#live.length === 0) return;
+    if (this.#live.length === 0 || this.#still) return;
     const began = performance.now();
     if (!always && began < this.#nextLook) return;
     for (const file of this.#live) {
