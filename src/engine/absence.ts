@@ -11,8 +11,8 @@ import { BodyGauge } from './body_use.ts';
 import type { CallCounts } from './call_statistics.ts';
 import type { ForkAnswer, ForkRequest } from './clone_calls.ts';
 import { Deputy } from './deputy.ts';
-import { dieOf } from './deputy_calls.ts';
 import { forkDeputy } from './deputy_fork.ts';
+import { endDeputy } from './end_deputy.ts';
 import type { HomecomingMessage, MigrationResult, Peer, Progress, ReturnResult, Traveller } from './departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
 import { CannotFreeze } from './freeze.ts';
@@ -310,22 +310,9 @@ export class Absence implements Traveller, SetMember {
   }
 
   #killDeputy(signal: number): void {
-    const deputy = this.#deputy;
-    if (this.#state === 'returning') {
-      // Its threads are stopped already, with half of the body's memory: nothing but the end is left.
-      kernel.call(nr.kill, this.pid, 9);
-      return this.#close('ended');
-    }
-    const tasks = deputy.takeApart();
-    const main = tasks[0];
-    if (!main) return;
-    if (signal !== 9) {
-      using session = deputy.stub.borrow(main);
-      dieOf(deputy.stub, session, this.pid, signal);
-      main.setSignalMask(0n);
-    }
-    for (const task of tasks) task.detach();
-    if (signal === 9) kernel.call(nr.kill, this.pid, 9);
+    // When it is returning its threads are stopped already, with half of the body's memory: nothing but the end is left.
+    if (this.#state === 'returning') kernel.call(nr.kill, this.pid, SIGKILL);
+    else if (!endDeputy(this.#deputy, signal)) return;
     this.#close('ended');
   }
 

@@ -6,12 +6,12 @@
 import { type StoppedTask, type TaskStatus } from '../sys/ptrace.ts';
 import { describe } from '../sys/syscalls.ts';
 import { frameType } from '../wire/frames.ts';
-import { admit } from './admission.ts';
+import { admit, assertSameVdso } from './admission.ts';
 import { Berth } from './berth.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { contentRanges, decodeRegisters, readAddressSpace, vdsoOf, type AddressSpace } from './capture.ts';
+import { contentRanges, decodeRegisters, readAddressSpace, type AddressSpace } from './capture.ts';
 import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
@@ -215,8 +215,7 @@ export class Guest {
       this.#berth = berth;
       this.#family = new Family(this.#context.loop, berth, cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
-      if (vdsoOf(berth.body.tid).digest !== p.vdso.digest)
-        throw new Error(`Cannot host process ${p.pid}: this node's kernel has another vDSO than its home's`);
+      assertSameVdso(p, berth.body.tid);
       filterFor(p.stubBase, false);
     }
     const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
