@@ -101,7 +101,7 @@ export class Commands {
     const onGone = (): void => void this.#started(caller.gone);
     if (caller.gone.aborted) onGone();
     else caller.gone.addEventListener('abort', onGone);
-    return { node: config.name, mark: job.group === undefined ? job.id : undefined };
+    return { node: config.name, mark: job.id };
   }
 
   #cancelRun(caller: Caller): void {

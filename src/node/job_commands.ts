@@ -18,7 +18,10 @@ import { tagSchema } from './run_options.ts';
 const MAX_ROUNDS = 200;
 /** Milliseconds between two rounds. */
 const ROUND_MS = 50;
-/** Rounds in a row without anything left to move: one that is just being born is seen in the next. */
+/**
+ * Rounds in a row in which nothing moved and nothing was left from the round before. What is just being born elsewhere looks
+ * as if it were at home for a moment; if it is, it is seen in the next round, too, or has ended.
+ */
 const QUIET_ROUNDS = 3;
 /** Processes of a job that move at a time. */
 const AT_A_TIME = 8;
@@ -75,13 +78,18 @@ export class JobCommands {
     const moved = new Set<number>();
     const stayed = new Map<number, string>();
     const given = new AbortController();
+    let before = new Set<number>();
     for (let round = 0, quiet = 0; round < MAX_ROUNDS && quiet < QUIET_ROUNDS; round += 1) {
       const queue = (await this.#elsewhere(mine, where)).filter((pid) => !isFinal(stayed.get(pid)));
-      quiet = queue.length === 0 ? quiet + 1 : 0;
+      quiet = queue.some((pid) => before.has(pid)) ? 0 : quiet + 1;
+      before = new Set(queue);
       const work = async (): Promise<void> => {
         for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {
           const why = await this.#moveOne(pid, target);
-          if (why === undefined) moved.add(pid);
+          if (why === undefined) {
+            moved.add(pid);
+            quiet = 0;
+          }
           if (why === undefined || why === '') stayed.delete(pid);
           else stayed.set(pid, why);
         }

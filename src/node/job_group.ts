@@ -3,12 +3,21 @@
  * So membership costs nothing and nobody is traced. It is made below the cgroup that the process is in: what limits the
  * user limits the job. See Documentation/admin-guide/cgroup-v2.rst.
  */
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
-import { cgroupDirectory } from '../sys/cgroups.ts';
-import { descendants } from './job_mark.ts';
+import { cgroupDirectory, cgroupRoot } from '../sys/cgroups.ts';
+import { descendants, markOf } from './job_mark.ts';
 
 const PREFIX = 'mosix-job-';
 const PROCESSES = 'cgroup.procs';
@@ -19,36 +28,42 @@ export class JobGroup {
   /** Settles when the first process is in it, with what it has started meanwhile. Never rejects. */
   readonly entered: Promise<void>;
 
-  private constructor(directory: string, first?: number) {
+  private constructor(directory: string, entered: (group: JobGroup) => Promise<void>) {
     this.directory = directory;
-    this.entered = first === undefined ? Promise.resolve() : this.#enter(first);
+    this.entered = entered(this);
   }
 
   /**
    * Makes a cgroup and puts the process into it. The kernel takes 10 to 50 ms for that, in which it waits for all CPUs
    * (cgroup_threadgroup_rwsem); nobody waits for it but who has to.
+   * @param id of the job: the mark that the process carries when it has become the program
    * @returns undefined where there are none, or none may be made
    */
-  static of(pid: number, name: string): JobGroup | undefined {
+  static of(pid: number, id: string): JobGroup | undefined {
     const parent = cgroupDirectory(pid);
     if (parent === undefined) return undefined;
-    const directory = join(parent, PREFIX + name);
+    const directory = join(parent, PREFIX + id);
     try {
       mkdirSync(directory);
       accessSync(join(directory, PROCESSES), constants.W_OK);
-      return new JobGroup(directory, pid);
+      return new JobGroup(directory, (group) => group.#enter(pid, id));
     } catch {
       return undefined;
     }
   }
 
-  async #enter(first: number): Promise<void> {
-    const within = new Set<number>();
-    const isOutside = (pid: number): boolean => !within.has(pid);
-    // What is born to a process that is in it is in it, too; so what was born before is all that has to be looked for.
-    for (let fresh = [first]; fresh.length > 0; fresh = [...descendants([first])].filter(isOutside)) {
+  async #enter(first: number, id: string): Promise<void> {
+    const tried = new Set<number>();
+    // What is born to a process that is in it is in it, too; so what was born before is all that has to be looked for:
+    // children, and by the mark those whose parents have gone already.
+    const left = (): number[] => {
+      const ours = descendants([first]);
+      const outside = processesIn(dirname(this.directory)).filter((pid) => !tried.has(pid));
+      return outside.filter((pid) => ours.has(pid) || markOf(pid) === id);
+    };
+    for (let fresh = [first]; fresh.length > 0; fresh = left()) {
       for (const pid of fresh) {
-        within.add(pid);
+        tried.add(pid);
         await writeFile(join(this.directory, PROCESSES), String(pid)).catch(() => {}); // it has ended
       }
     }
@@ -56,7 +71,7 @@ export class JobGroup {
 
   /** One that an earlier mosd has made. */
   static at(directory: string): JobGroup {
-    return new JobGroup(directory);
+    return new JobGroup(directory, () => Promise.resolve());
   }
 
   /** The process goes back to where it was; the group ends. */
@@ -80,27 +95,62 @@ export class JobGroup {
     return directory === this.directory || directory.startsWith(`${this.directory}/`);
   }
 
-  /** Does nothing while a process is in it. */
+  /** Does nothing while a process is in it, or a job within it; the last of these removes it, too. */
   remove(): void {
-    const remove = (): void => {
-      try {
-        rmdirSync(this.directory);
-      } catch {
-        // somebody is in it, or it is gone
-      }
-    };
+    const remove = (): void => removeEmpty(this.directory);
     remove();
     void this.entered.then(remove);
   }
 }
 
-function processesBelow(directory: string): number[] {
+/** Milliseconds after which a cgroup that is empty is not one that somebody is just going to enter. */
+const ABANDONED_MS = 60_000;
+
+/** Removes the empty cgroups of jobs, anywhere, that no mosd has removed because it was killed. */
+export function removeAbandoned(directory = cgroupRoot()): void {
+  if (directory === undefined) return;
+  for (const name of directoriesIn(directory)) {
+    const inner = join(directory, name);
+    removeAbandoned(inner);
+    if (
+      name.startsWith(PREFIX) &&
+      Date.now() - (statSync(inner, { throwIfNoEntry: false })?.ctimeMs ?? 0) > ABANDONED_MS
+    )
+      removeEmpty(inner);
+  }
+}
+
+/** With the empty cgroups that the job has made, and with those of the jobs around it if they have only waited for that. */
+function removeEmpty(directory: string): void {
+  for (const name of directoriesIn(directory)) if (!name.startsWith(PREFIX)) removeEmpty(join(directory, name));
   try {
-    const own = readFileSync(join(directory, PROCESSES), 'latin1').split('\n').filter(Boolean).map(Number);
-    const inner = readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !entry.name.startsWith(PREFIX))
-      .flatMap(({ name }) => processesBelow(join(directory, name)));
-    return [...own, ...inner];
+    rmdirSync(directory);
+  } catch {
+    return; // somebody is in it, or it is gone
+  }
+  const around = dirname(directory);
+  if (basename(around).startsWith(PREFIX)) removeEmpty(around);
+}
+
+function processesBelow(directory: string): number[] {
+  const inner = directoriesIn(directory)
+    .filter((name) => !name.startsWith(PREFIX))
+    .flatMap((name) => processesBelow(join(directory, name)));
+  return [...processesIn(directory), ...inner];
+}
+
+function directoriesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return []; // it is gone
+  }
+}
+
+function processesIn(directory: string): number[] {
+  try {
+    return readFileSync(join(directory, PROCESSES), 'latin1').split('\n').filter(Boolean).map(Number);
   } catch {
     return []; // it is gone
   }

@@ -7,7 +7,7 @@
 import type { JobRow, RunOptions } from '../wire/command_protocol.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
 import { cgroupDirectory } from '../sys/cgroups.ts';
-import { JobGroup } from './job_group.ts';
+import { JobGroup, removeAbandoned } from './job_group.ts';
 import { descendants, markedProcesses, markOf } from './job_mark.ts';
 import { readJobs, writeJobs } from './job_file.ts';
 import { findProcess, parentOf } from './local_process.ts';
@@ -68,6 +68,7 @@ export class Jobs {
       this.#jobs.add(loaded);
     }
     this.refresh();
+    removeAbandoned();
   }
 
   /** Settles when it is clear which job a process belongs to: that of its parent may just be beginning. */
@@ -146,10 +147,12 @@ export class Jobs {
 
   /** The jobs end as such; their processes go on as ordinary ones, where they were before. */
   async dissolve(): Promise<void> {
-    this.refresh();
-    for (const job of this.#jobs) {
-      for (const pid of job.group?.processes() ?? []) await job.group?.giveBack(pid);
-      job.group?.remove();
+    const groups = [...this.#jobs].flatMap(({ group }) => group ?? []);
+    await Promise.all(groups.map(({ entered }) => entered));
+    // Inner ones first: they give back to those around them.
+    for (const group of groups.toSorted((a, b) => b.directory.length - a.directory.length)) {
+      for (const pid of group.processes()) await group.giveBack(pid);
+      group.remove();
     }
     this.#jobs.clear();
     this.save();

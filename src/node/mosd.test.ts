@@ -15,8 +15,11 @@ interface Place {
 
 async function place(t: TestContext, more = ''): Promise<Place> {
   const directory = mkdtempSync(join(tmpdir(), 'mosd-'));
-  t.after(() => rmSync(directory, { recursive: true }));
   const config = join(directory, 'mosix.toml');
+  t.after(async () => {
+    await mosd('--config', config, '--stop'); // which needs the files
+    rmSync(directory, { recursive: true });
+  });
   const port = await freePort();
   const key = join(directory, 'cluster.key');
   writeFileSync(key, TEST_KEY, { mode: 0o600 });
@@ -80,7 +83,6 @@ test('mosd says why when it cannot listen', async (t) => {
   t.after(() => engines.forEach((engine) => engine.stop()));
   engines[0].behaviours['shutdown'] = () => ({});
   assert.equal((await mosd('--config', config)).code, 0);
-  t.after(() => mosd('--config', config, '--stop'));
   writeFileSync(taken.config, readFileSync(taken.config, 'utf8').replace(/^port = \d+$/m, `port = ${port}`));
   const second = await mosd('--config', taken.config);
   assert.equal(

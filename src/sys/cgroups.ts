@@ -10,7 +10,7 @@ export function cgroupDirectory(pid: number | 'self'): string | undefined {
       .split('\n')
       .find((line) => line.startsWith('0::'))
       ?.slice(3);
-    const mount = mountPoint();
+    const mount = cgroupRoot();
     if (mount === undefined || entry === undefined || entry.startsWith('/..')) return undefined;
     return path.join(mount, entry.replace(/ \(deleted\)$/, ''));
   } catch {
@@ -20,7 +20,8 @@ export function cgroupDirectory(pid: number | 'self'): string | undefined {
 
 let found: string | null | undefined;
 
-function mountPoint(): string | undefined {
+/** Where cgroup2 is mounted. */
+export function cgroupRoot(): string | undefined {
   found ??=
     fs
       .readFileSync('/proc/self/mountinfo', 'latin1')

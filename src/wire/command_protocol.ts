@@ -30,7 +30,7 @@ export interface RunOptions {
 
 export interface RunResult {
   node: string;
-  /** To be put into the program's environment, where only that tells the processes of a job. */
+  /** To be put into the program's environment: tells the processes of a job that are in no cgroup of it. */
   mark?: string;
 }
 
@@ -73,7 +73,7 @@ export interface MosdList extends ProcessList {
   home: ProcessRow[];
 }
 
-/** In the environment of a job's processes, where there are no cgroups. */
+/** In the environment of a job's processes: tells where they belong while no cgroup does. */
 export const JOB_MARK = 'MOSIX_JOB';
 
 /** mosd's socket in a run directory. */
