@@ -6,7 +6,7 @@
  * failed, 2 for bad usage, 77 when this machine lacks what the test-bed needs.
  */
 import { openReason } from './known_open.ts';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -167,7 +167,11 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
         secondTries.set(again, line.why);
         queue.unshift(again);
       } else
-        run.emit(second && line.ok ? { ...line, why: `at the second try; the first: ${secondTries.get(task)}` } : line);
+        run.emit(
+          second && line.ok
+            ? { ...line, why: `at the second try; the first: ${secondTries.get(task)?.replace(/; see \S+$/, '')}` }
+            : line,
+        );
       if (line.ok) continue;
       await lab?.[Symbol.asyncDispose](); // what failed may have broken the nodes
       lab = undefined;
@@ -219,7 +223,8 @@ async function main(): Promise<number> {
   const count = (ok: boolean | null): number => lines.filter((line) => line.ok === ok).length;
   const summary: Summary = { suite: plan.name, passed: count(true), failed: count(false), skipped: count(null) };
   printSummary(summary, plan.json);
-  if (summary.failed === 0) rmdirSync(evidence);
+  // Of a first try there may be some, which nobody needs when the second went well.
+  if (summary.failed === 0) rmSync(evidence, { recursive: true });
   return summary.failed === 0 ? 0 : 1;
 }
 
