@@ -338,14 +338,8 @@ export class Guest {
     this.#files.useAll(parent.#files);
     family.join(task.tid);
     this.#state = 'running';
-    const image = {
-      limits: [...limits],
-      heldSignals: heldSignals.toString(16),
-      cpuTime: 0,
-      cpuTimeAway: 0,
-      threads: [],
-      timers: noTimers,
-    };
+    const inherited = { limits: [...limits], heldSignals: heldSignals.toString(16) };
+    const image = { ...inherited, cpuTime: 0, cpuTimeAway: 0, threads: [], timers: noTimers };
     const body = this.#makeBody({ pid, stub, family, image });
     body.addThread(pid, task.tid);
     body.resumeNew(task);
