@@ -1,6 +1,7 @@
 /** Stopping all threads of a body for the way home, also those that end or are born meanwhile. */
 import { mappings } from '../sys/procfs.ts';
 import type { StoppedTask } from '../sys/ptrace.ts';
+import { nr } from '../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
 import { beginOfSleep, untilEnded } from './freeze.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
@@ -50,7 +51,9 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const noted = thread.waitsSince(at.task.registers());
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
     const written = thread.cutWrite?.written ?? 0;
-    out.push({ ...at, thread, since, restartOf: thread.restartOf, written });
+    // Of the calls that go on by restart_syscall(2) only a futex's wait can have begun here.
+    const restartOf = thread.restartOf || nr.futex;
+    out.push({ ...at, thread, since, restartOf, written });
   }
   return out;
 }

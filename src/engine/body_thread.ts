@@ -88,6 +88,7 @@ export class BodyThread {
   /** A handler is about to run: it ends a wait, and a write of which a part is done. */
   handlerRuns(stop: StoppedTask): void {
     this.wait = undefined;
+    this.restartOf = 0;
     const registers = stop.registers();
     if (this.cutWrite?.nr === registers.syscall && registers.interrupted)
       stop.setRegisters(registers.finishCall(this.cutWrite.written));
@@ -97,8 +98,10 @@ export class BodyThread {
   /** What the whole call answers when its rest has answered; one that was cut short again is always made again. */
   wholeResult(result: number): number {
     const { cutWrite } = this;
+    const interrupted = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
+    if (!interrupted) this.restartOf = 0; // what goes on later began here
     if (!cutWrite) return result;
-    if (result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK) return ERESTARTNOINTR;
+    if (interrupted) return ERESTARTNOINTR;
     this.cutWrite = undefined;
     return cutWrite.written + Math.max(0, result);
   }

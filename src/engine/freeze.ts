@@ -33,6 +33,7 @@ import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import { DeadlineExceeded, type Loop } from './loop.ts';
 import { cutWrite, finishWrite } from './partial_writes.ts';
 import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
+import { goesOnWithUnknown, restartedCallOf } from './restarted_call.ts';
 import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
 import { goOnWaiting, timeoutOf } from './timed_waits.ts';
 import { Vdso } from './vdso.ts';
@@ -170,9 +171,18 @@ async function freezeNew(
   for (const [tid, sleep] of sleeps) {
     const stopped = await stopOne(loop, new RunningTask(tid));
     asked.delete(tid);
-    if (stopped) frozen.set(tid, { ...stopped, ...beginOfSleep(stopped.task, sleep) });
+    const entry = stopped && withRestartedCall({ ...stopped, ...beginOfSleep(stopped.task, sleep) });
+    if (!entry) continue;
+    frozen.set(tid, entry);
+    if (goesOnWithUnknown(entry)) throw new CannotFreeze(pid, 'busy', 'it is just going on with an interrupted call');
   }
   return sleeps.size > 0;
+}
+
+function withRestartedCall(frozen: FrozenTask): FrozenTask | undefined {
+  if (!goesOnWithUnknown(frozen)) return frozen;
+  const found = restartedCallOf(frozen.task);
+  return found && { ...found, since: readClock('monotonic') };
 }
 
 /** A thread that could not be seized: one that is just ending cannot be either, and is no reason to give up. */

@@ -12,7 +12,7 @@ export interface Sleep {
   readonly since: bigint;
   /** How often it had slept by then. */
   readonly sleeps: number;
-  /** Of a call that goes on by restart_syscall(2): the call that it was; else 0. */
+  /** Of a call that goes on by restart_syscall(2): the call that it was; 0 for others, and when that is not known. */
   readonly restartOf: number;
 }
 
@@ -113,6 +113,7 @@ function restartedCall(tid: number, { number, args }: { number: number; args: bi
     const where = fs.readFileSync(`/proc/${tid}/wchan`, 'latin1');
     if (where.includes('futex')) return nr.futex;
     if (where.includes('poll')) return nr.poll;
+    if (!where.includes('sleep')) return 0; // it has just been woken
     // A clock's number is the first argument of the one, an address that of the other.
     return args[0] < 4096n ? nr.clock_nanosleep : nr.nanosleep;
   } catch {

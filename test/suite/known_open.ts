@@ -17,7 +17,7 @@ const open: readonly OpenCase[] = [
     name: 'stop-while-waiting',
     modes: ['moved'],
     reason:
-      'a futex wait that was stopped twice before the move ends as interrupted: which call goes on is not known then',
+      'a futex wait that was stopped before the way home now and then ends with EFAULT after it: not understood yet',
   },
 ];
 
