@@ -1,6 +1,6 @@
 /** What the processes of this node asked their home for whenever they were away, and what brought them back. */
 import type { CallList } from '../wire/engine_protocol.ts';
-import { addCounts, type CallCounts } from './call_statistics.ts';
+import { addCounts, type CallCounts } from './image/call_statistics.ts';
 
 export class CallHistory {
   readonly #processes = new Map<number, { calls: CallCounts; reasons: Map<string, number> }>();

@@ -9,9 +9,9 @@ import { drain, EPOLLIN, eventDescriptor } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { Memory } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import type { Deputy } from './deputy.ts';
+import type { Deputy } from './home/deputy.ts';
 import { boardSize, maximumBells, type BellSettings } from './doorbell_board.ts';
-import type { Doze, Loop } from './loop.ts';
+import type { Doze, Loop } from './link/loop.ts';
 
 const FUTEX_WAKE = 1;
 /** With more deputies than bells the worker looks by itself this often, milliseconds. */

@@ -15,11 +15,11 @@ import { nr } from '../sys/x64/numbers.ts';
 import type { CallList } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { CallHistory } from './call_history.ts';
-import type { CallCounts } from './call_statistics.ts';
-import { removeLeftCgroups } from './cgroup.ts';
-import type { Peer } from './departure_types.ts';
+import type { CallCounts } from './image/call_statistics.ts';
+import { removeLeftCgroups } from './host/cgroup.ts';
+import type { Peer } from './image/departure_types.ts';
 import { EventLog } from './event_log.ts';
-import { memoryOf } from './memory_use.ts';
+import { memoryOf } from './task/memory_use.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
 /** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */

@@ -1,7 +1,7 @@
 /** What engine main thread and workers say to each other. */
 import type { MessagePort } from 'node:worker_threads';
-import type { CallCounts } from './call_statistics.ts';
-import type { Peer } from './departure_types.ts';
+import type { CallCounts } from './image/call_statistics.ts';
+import type { Peer } from './image/departure_types.ts';
 
 export interface WorkerSettings {
   index: number;

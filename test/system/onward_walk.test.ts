@@ -1,7 +1,7 @@
 /** Whatever breaks at whatever step of a move from one hosting node to the next, the program goes on where it is, or there. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { onwardSteps, type OnwardStep } from '../../src/engine/departure_types.ts';
+import { onwardSteps, type OnwardStep } from '../../src/engine/image/departure_types.ts';
 import type { MosdList } from '../../src/wire/command_protocol.ts';
 import { startCluster, type Cluster } from '../bed/cluster.ts';
 import { whySkip } from '../bed/testing.ts';

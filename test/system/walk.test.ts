@@ -1,7 +1,7 @@
 /** Whatever breaks at whatever step of a migration, the program goes on, and nothing of it is lost or done twice. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { migrationSteps, type MigrationStep } from '../../src/engine/departure_types.ts';
+import { migrationSteps, type MigrationStep } from '../../src/engine/image/departure_types.ts';
 import { startCluster, type Cluster } from '../bed/cluster.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostProcess } from '../bed/host_process.ts';

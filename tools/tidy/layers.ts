@@ -20,12 +20,21 @@ interface Layer {
   readonly packages: readonly string[];
 }
 
-/** A folder of src/ each. A new layer is a new row, and a paragraph in ARCHITECTURE.md. */
+/** A folder of src/ each, or a folder in one. A new layer is a new row, and a paragraph in ARCHITECTURE.md. */
 export const layers: Readonly<Record<string, Layer>> = {
   lib: { layers: [], packages: ['smol-toml', 'valibot'] },
   wire: { layers: ['lib'], packages: [] },
   sys: { layers: ['lib'], packages: [] },
-  engine: { layers: ['lib', 'wire', 'sys'], packages: [] },
+  'engine/link': { layers: ['lib', 'wire', 'sys'], packages: [] },
+  'engine/task': { layers: ['lib', 'wire', 'sys', 'engine/link'], packages: [] },
+  'engine/image': { layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task'], packages: [] },
+  // The two sides of a migration know each other by what they send only.
+  'engine/home': { layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image'], packages: [] },
+  'engine/host': { layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image'], packages: [] },
+  engine: {
+    layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image', 'engine/home', 'engine/host'],
+    packages: [],
+  },
   // `node` and `cli` reach the engine through its control socket only: it is another process, and may be an older one.
   node: { layers: ['lib', 'wire', 'sys'], packages: ['smol-toml', 'valibot'] },
   cli: { layers: ['lib', 'wire', 'sys'], packages: [] },
@@ -117,7 +126,8 @@ export const fastStart: ProjectRule = (files) => {
 };
 
 function layerOf(filePath: string): string | undefined {
-  return /^src\/([^/]+)\//.exec(filePath)?.[1];
+  const [, inner, outer] = /^src\/(([^/]+)(?:\/[^/]+)?)\//.exec(filePath) ?? [];
+  return inner !== undefined && inner in layers ? inner : outer;
 }
 
 function objection(from: string, allowed: Layer, one: Import): string | undefined {

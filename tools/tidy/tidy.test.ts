@@ -26,6 +26,12 @@ test('layerImports refuses the engine in mosd and in commands when either import
   assert.deepEqual(found(layerImports, 'src/cli/x.ts', text), ['1 layer']);
 });
 
+test('layerImports keeps the two sides of the engine apart', () => {
+  const text = `import { a } from '../host/a.ts';\nimport { b } from '../image/b.ts';\n`;
+  assert.deepEqual(found(layerImports, 'src/engine/home/x.ts', text), ['1 layer']);
+  assert.deepEqual(found(layerImports, 'src/engine/image/x.ts', text), ['1 layer']);
+});
+
 test('layerImports sees dynamic imports', () => {
   assert.deepEqual(found(layerImports, 'src/lib/x.ts', `\nconst a = await import('../sys/a.ts');`), ['2 layer']);
 });

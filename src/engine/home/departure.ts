@@ -1,0 +1,319 @@
+/**
+ * The home side of a stay away: prepare, freeze, send, commit, serve, take back.
+ * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
+ */
+import { livingThread, mappings, resourceLimits, status as procStatus, commandName } from '../../sys/procfs.ts';
+import type { StoppedTask } from '../../sys/ptrace.ts';
+import { nr } from '../../sys/x64/numbers.ts';
+import { frameType, protocolVersion } from '../../wire/frames.ts';
+import { Absence, type HomeContext } from './absence.ts';
+import {
+  captureImage,
+  contentRanges,
+  identifyByStat,
+  interruptedSignals,
+  readAddressSpace,
+  refuseProcess,
+  refuseThreads,
+  StaysHome,
+  type AddressSpace,
+  type IdentifyFile,
+} from '../image/capture.ts';
+import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '../image/departure_types.ts';
+import { FileSupply } from './file_supply.ts';
+import { assertAlive, CannotFreeze, freezeProcess, thaw } from '../task/freeze.ts';
+import type { FrozenTask } from '../task/frozen_task.ts';
+import type { Convoy } from './convoy.ts';
+import { holdAt } from './hold.ts';
+import type { ProcessImage } from '../image/image.ts';
+import type { GuestLink } from '../link/link.ts';
+import { sendPages } from '../image/page_stream.ts';
+import { drainSignals, newSignals, queueSignals, stillDue } from '../image/pending_signals.ts';
+import { connectHost } from '../image/dial.ts';
+import { prepareHost } from './preparation.ts';
+import { memoryOf } from '../task/memory_use.ts';
+import { recorderCalls } from './recorder.ts';
+import { setMemoryLimits } from '../image/restore.ts';
+import { refuseSharers } from './sole_mapper.ts';
+import { withSpareDescriptors } from '../task/spare_descriptors.ts';
+import { layout, Stub, type InjectedCall } from '../task/stub.ts';
+import { keepTimers, stopTimers, withoutTimers } from '../image/timers.ts';
+
+/** While the deputy is parked, bounce memory and large calls must find room. */
+const noLimits: [string, string][] = Array.from({ length: 16 }, () => ['18446744073709551615', '18446744073709551615']);
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const answerDeadline = 30_000;
+
+export class Departure implements Traveller {
+  readonly pid: number;
+  readonly peer: Peer;
+  readonly #context: HomeContext;
+  readonly #identify: IdentifyFile;
+  readonly #supply: FileSupply;
+  readonly #convoy: Convoy | undefined;
+  #link: GuestLink | undefined;
+  #space: AddressSpace | undefined;
+  #image: ProcessImage | undefined;
+  /** The program's own limits, as they were when it was frozen. */
+  #limits: [string, string][] = [];
+  #absence: Absence | undefined;
+  readonly state = 'leaving';
+  readonly served = 0;
+  readonly threads = 0;
+  readonly cpuTimeAway = 0;
+  readonly reason = '';
+  readonly since = Date.now();
+  readonly uid: number;
+  readonly command: string;
+
+  /** @param convoy of those that share its memory, and leave with it */
+  constructor(context: HomeContext, pid: number, peer: Peer, convoy?: Convoy) {
+    this.#convoy = convoy;
+    this.#context = context;
+    this.pid = pid;
+    this.peer = peer;
+    this.#identify = identifyByStat(context.node);
+    this.#supply = new FileSupply({ loop: context.loop, node: context.node, pid, identify: this.#identify });
+    this.uid = Number(procStatus(pid).get('Uid')?.split('\t')[1] ?? 0);
+    this.command = commandName(pid);
+  }
+
+  get memoryBytes(): number {
+    return memoryOf(this.pid);
+  }
+
+  // ---- leaving ----
+
+  /** Moves the process. @throws any error that leaves it running at home */
+  async leave(progress: Progress): Promise<MigrationResult> {
+    const start = performance.now();
+    refuseProcess(this.pid);
+    progress('connect', 0, 0);
+    const convoy = this.#convoy;
+    const dial = (): Promise<GuestLink> => connectHost(this.#context, this.peer);
+    const link = await (convoy?.link(dial) ?? dial());
+    this.#link = link;
+    try {
+      await this.#step('connected');
+      const prepare = (): Promise<number> => this.#prepare(link, progress);
+      const stubBase = await (convoy?.inTurn(this.#supply, prepare) ?? prepare());
+      await this.#step('prepared');
+      return await this.#freezeAndGo(link, { stubBase, start, progress });
+    } catch (error) {
+      if (!this.#absence) {
+        if (!link.closed) link.sendJson(frameType.abort, { reason: String(error) });
+        link.close();
+        this.#supply.close();
+      }
+      throw error;
+    }
+  }
+
+  /** A step of the migration has been done. */
+  async #step(name: MigrationStep): Promise<void> {
+    if ((await holdAt(name, this.pid, this.#context)) && this.#link?.closed) throw this.#link.closed;
+    if (name === 'prepared' || name === 'frozen') await this.#convoy?.meet(name);
+  }
+
+  async #prepare(link: GuestLink, progress: Progress): Promise<number> {
+    const view = livingThread(this.pid) ?? this.pid;
+    const space = readAddressSpace(view, { identify: this.#identify, own: [], flags: true });
+    const files = this.#supply.announce(space);
+    refuseSharers(this.pid, space, { open: true, companions: this.#convoy?.pids });
+    const stubBase = freeStubBase(view);
+    const { pid, uid, command } = this;
+    await prepareHost(
+      link,
+      { pid, uid, command, home: this.#context.node, stubBase, onward: false },
+      { supply: this.#supply, files, progress },
+    );
+    return stubBase;
+  }
+
+  async #freezeAndGo(
+    link: GuestLink,
+    options: { stubBase: number; start: number; progress: Progress },
+  ): Promise<MigrationResult> {
+    const { loop } = this.#context;
+    options.progress('freeze', 0, 0);
+    const frozenAt = performance.now();
+    const frozen = await freezeProcess(loop, this.pid);
+    link.peerPatience = 'frozen';
+    let stub: Stub | undefined;
+    let sent = 0;
+    try {
+      await this.#step('frozen');
+      const main = frozen[0].task;
+      refuseThreads(this.pid, frozen.length);
+      this.#limits = resourceLimits(this.pid);
+      this.#assertFree(main, options.stubBase);
+      this.#context.notes.write(this.pid, options.stubBase, this.#limits);
+      stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
+      setMemoryLimits(this.pid, noLimits);
+      {
+        using session = stub.borrow(main);
+        stub.mapBounce(session);
+      }
+      const image = await this.#capture(link, stub, frozen, options.progress);
+      await this.#step('captured');
+      link.sendJson(frameType.image, image);
+      await this.#step('image-sent');
+      const ranges = contentRanges(stub.view, image, (identity) => this.#supply.files.descriptor(identity));
+      const total = ranges.reduce((sum, r) => sum + r.length, 0);
+      const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
+      // The answer may fail while pages are still being sent: that must not go unhandled.
+      ready.catch(() => {});
+      sent = await sendPages(link, stub.view, ranges, (bytes) => options.progress('pages', bytes, total));
+      await this.#step('pages-sent');
+      const { type, text } = await ready;
+      await this.#step('ready');
+      if (type === frameType.abort) {
+        // cast: the peer has proved the cluster's key, and the reason is only shown
+        const { reason } = JSON.parse(text) as { reason: string };
+        throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${reason}`);
+      }
+      assertAlive(frozen);
+      await this.#convoy?.meet('ready');
+    } catch (error) {
+      this.#goOnAtHome(stub, frozen);
+      throw error;
+    }
+    this.#context.notes.remove(this.pid);
+    // A stopped process begins its stay stopped.
+    const stopped = frozen.some(({ task }) => task.groupStop());
+    if (stopped) link.sendFrame(frameType.stopped, 0);
+    link.sendFrame(frameType.go, 0);
+    const freezeMs = performance.now() - frozenAt;
+    const absence = this.#park(link, stub, frozen);
+    if (stopped) absence.deputy.startedStopped();
+    await absence.arrived();
+    link.peerPatience = 'away';
+    options.progress('resume', sent, sent);
+    const result = {
+      pid: this.pid,
+      to: this.peer.name,
+      freezeMs,
+      totalMs: performance.now() - options.start,
+      bytes: sent,
+      threads: frozen.length,
+    };
+    this.#context.log('process.left', { ...result });
+    return result;
+  }
+
+  /** Where the stub comes nothing may be mapped: a program that was executed meanwhile has another layout. */
+  #assertFree(task: StoppedTask, stubBase: number): void {
+    if (mappings(task.tid).some((m) => m.start < stubBase + layout.size && m.end > stubBase))
+      throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
+  }
+
+  async #capture(
+    link: GuestLink,
+    stub: Stub,
+    frozen: readonly FrozenTask[],
+    progress: Progress,
+  ): Promise<ProcessImage> {
+    const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
+    const space = readAddressSpace(stub.view, { identify: this.#identify, own, flags: true });
+    if (!this.#supply.knows(space)) {
+      const more = { version: protocolVersion, files: this.#supply.announce(space) };
+      await this.#supply.send(link, more, progress);
+    }
+    refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });
+    if (this.#supply.watch.look())
+      throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
+    this.#space = space;
+    const image = captureImage(stub, frozen, space);
+    image.limits = this.#limits;
+    this.#image = image;
+    if (image.threads.length > 1 && image.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
+      throw new StaysHome(this.pid, 'one of its threads has a timer on its CPU time');
+    return image;
+  }
+
+  /** Nothing has happened: the threads continue as if they had never been stopped. */
+  #goOnAtHome(stub: Stub | undefined, frozen: readonly FrozenTask[]): void {
+    const { loop } = this.#context;
+    try {
+      const main = frozen[0].task;
+      if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
+      if (stub) {
+        const tasks = frozen.map(({ task }) => task);
+        const threads = tasks.map((task) => ({ tid: task.tid, task }));
+        queueSignals(stub, this.pid, threads, stillDue(interruptedSignals(this.pid, frozen), tasks));
+        if (this.#image) keepTimers(stub, main, this.#image.timers);
+        stub.remove(main);
+        thaw(
+          loop,
+          this.pid,
+          frozen.map(({ task, since }) => ({ task, since })),
+        );
+      } else thaw(loop, this.pid, frozen);
+      this.#context.notes.remove(this.pid);
+    } catch (error) {
+      this.#context.log('process.thaw-failed', { pid: this.pid, reason: String(error) });
+    }
+  }
+
+  #park(link: GuestLink, stub: Stub, frozen: readonly FrozenTask[]): Absence {
+    const image = this.#image!;
+    const held = BigInt('0x' + image.heldSignals);
+    const absence = new Absence({
+      context: this.#context,
+      pid: this.pid,
+      peer: this.peer,
+      uid: this.uid,
+      command: this.command,
+      link,
+      stub,
+      supply: this.#supply,
+      identify: this.#identify,
+      limits: this.#limits,
+      held,
+      left: { image, space: this.#space! },
+      set: this.#convoy?.set,
+    });
+    const { deputy } = absence;
+    {
+      using session = stub.borrow(frozen[0].task);
+      session.run(stopTimers(stub, image.timers)); // they run there now
+    }
+    // What waited here at the capture waits in the body now; the rest came since.
+    const taken = drainSignals(
+      stub,
+      frozen.map(({ task }) => task),
+      held,
+    );
+    const carried = image.signals.slice(interruptedSignals(this.pid, frozen).length);
+    const since = newSignals(withoutTimers(taken, image.timers), carried);
+    frozen.forEach(({ task }, index) => {
+      {
+        using session = stub.borrow(task);
+        const thread = image.threads[index];
+        const calls: InjectedCall[] = [
+          [nr.set_tid_address, 0],
+          [nr.set_robust_list, 0, 24],
+        ];
+        const RSEQ_UNREGISTER = 1;
+        if (thread.rseq)
+          calls.push([nr.rseq, thread.rseq.pointer, thread.rseq.size, RSEQ_UNREGISTER, thread.rseq.signature]);
+        if (index === 0) calls.push(...recorderCalls(stub, image.actions, held));
+        session.run(calls);
+      }
+      deputy.park(task);
+    });
+    absence.begin();
+    this.#absence = absence;
+    for (const signal of since) deputy.passOn(signal);
+    return absence;
+  }
+}
+
+/** Home's place for the stub, chosen while the process still runs; installing it there may fail if it maps it meanwhile. */
+function freeStubBase(pid: number): number {
+  const maps = mappings(pid);
+  for (let base = 0x100000; base < 0x40000000; base += 0x40000) {
+    if (!maps.some((m) => m.start < base + layout.size && m.end > base)) return base;
+  }
+  throw new StaysHome(pid, 'no free address below 1 GB');
+}

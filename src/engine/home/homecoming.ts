@@ -1,0 +1,50 @@
+/** A process on its way home: its deputy is taken apart, filled with what comes, and runs. From the start on there is no way back. */
+import { kernel } from '../../sys/kernel.ts';
+import type { StoppedTask } from '../../sys/ptrace.ts';
+import { nr } from '../../sys/x64/numbers.ts';
+import type { HomecomingMessage } from '../image/departure_types.ts';
+import type { Deputy } from './deputy.ts';
+import type { Frame } from '../link/link.ts';
+import type { Loop } from '../link/loop.ts';
+import { writePages } from '../image/page_stream.ts';
+import { setMemoryLimits } from '../image/restore.ts';
+import { adoptAddressSpace, resumeAtHome, type KnownFiles } from './take_back.ts';
+import { holdUntilGone } from './vfork_at_home.ts';
+
+const SIGKILL = 9;
+
+export class Homecoming {
+  readonly message: HomecomingMessage;
+  bytes = 0;
+  readonly #deputy: Deputy;
+  readonly #start = performance.now();
+  readonly #tasks: StoppedTask[];
+
+  constructor(message: HomecomingMessage, deputy: Deputy, known: KnownFiles) {
+    this.message = message;
+    this.#deputy = deputy;
+    this.#tasks = deputy.takeApart();
+    if (this.#tasks.length === 0) return; // it has ended
+    message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
+    adoptAddressSpace(deputy.stub, this.#tasks[0], message.image, known);
+  }
+
+  onPages(frame: Frame): void {
+    this.bytes += writePages(this.#deputy.stub.view, frame);
+  }
+
+  /** All pages are there: it runs. @returns how long it stood still, milliseconds */
+  resume(loop: Loop): number {
+    const { image, frozenFor } = this.message;
+    const { stub, lodgers, pid } = this.#deputy;
+    const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
+    const own = this.#tasks.filter((task) => !lodging.includes(task));
+    const couples = resumeAtHome(loop, stub, { tasks: own, lodgers: lodging }, image);
+    for (const { parent, child } of couples) holdUntilGone(loop, parent, child);
+    // One that is not among them has ended away.
+    for (const { tid } of lodging)
+      if (!couples.some(({ child }) => child.tid === tid)) kernel.call(nr.kill, tid, SIGKILL);
+    setMemoryLimits(pid, image.limits);
+    return performance.now() - this.#start + frozenFor;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Home's side of an onward move: it readies the next hosting node, has the present one send the body there, and decides.
+ * Until home says `go` to the next node and `wentOn` to the last one, the body stays where it is, stopped.
+ * See docs/internals/onward.md.
+ */
+import { frameType } from '../../wire/frames.ts';
+import { StaysHome } from '../image/capture.ts';
+import type { Peer, Progress } from '../image/departure_types.ts';
+import { CannotFreeze } from '../task/freeze.ts';
+import type { FileSupply } from './file_supply.ts';
+import type { WantedFile } from '../image/mapped_files.ts';
+import type { GuestLink } from '../link/link.ts';
+import { connectHost, type Dialer } from '../image/dial.ts';
+import { prepareHost } from './preparation.ts';
+import { holdAt, type Holder } from './hold.ts';
+import type { GoingOn, OnwardOrder } from '../image/onward_messages.ts';
+
+const answerDeadline = 60_000;
+
+/** The present node did not send it on. */
+function refusal(pid: number, reason: string, passing = false): Error {
+  return passing ? new CannotFreeze(pid, 'busy', reason) : new StaysHome(pid, reason);
+}
+
+/** What moves, and how its present node is asked. */
+export interface Traveller {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+  readonly stubBase: number;
+  /** The present node's name. */
+  readonly node: string;
+  readonly supply: FileSupply;
+  readonly progress: Progress;
+  ask<T>(type: number, value: unknown, answer: number): Promise<T>;
+  /** False when it is on its way home meanwhile. */
+  stillMoving(): boolean;
+}
+
+export class OnwardMove {
+  readonly peer: Peer;
+  readonly link: GuestLink;
+  readonly supply: FileSupply;
+  /** For the node that brings the body. */
+  readonly ticket: string;
+  readonly #pid: number;
+  readonly #ready: Promise<{ type: number; text: string }>;
+
+  private constructor(options: { peer: Peer; link: GuestLink; supply: FileSupply; ticket: string; pid: number }) {
+    this.peer = options.peer;
+    this.link = options.link;
+    this.supply = options.supply;
+    this.ticket = options.ticket;
+    this.#pid = options.pid;
+    this.#ready = this.link.expect([frameType.ready, frameType.abort], answerDeadline);
+    this.#ready.catch(() => {}); // it is waited for later
+  }
+
+  /** Everything up to home's decision. @throws any error; then the body can stay where it is */
+  static async carry(
+    context: Dialer & Holder,
+    peer: Peer,
+    traveller: Traveller,
+  ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number }> {
+    const { pid, node, progress } = traveller;
+    progress('connect', 0, 0);
+    const { files } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
+    const move = await OnwardMove.#prepare(context, peer, { ...traveller, files });
+    try {
+      await holdAt('onward-prepared', pid, context);
+      progress('freeze', 0, 0);
+      move.link.peerPatience = 'frozen';
+      const order: OnwardOrder = { to: peer, ticket: move.ticket };
+      const left = await traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
+      if (left.failed) throw refusal(pid, `node ${node} did not send it on: ${left.failed}`, left.passing);
+      const frozenAt = performance.now() - left.frozenFor;
+      await holdAt('onward-going', pid, context);
+      await move.#bodyArrived();
+      await holdAt('onward-ready', pid, context);
+      if (!traveller.stillMoving()) throw new CannotFreeze(pid, 'busy', 'it is coming home');
+      await move.#begin();
+      move.link.peerPatience = 'away';
+      return { move, left, frozenAt };
+    } catch (error) {
+      move.#abandon(String(error));
+      throw error;
+    }
+  }
+
+  /** Readies the next node. @throws StaysHome, LinkClosed, HandshakeError */
+  static async #prepare(dialer: Dialer, peer: Peer, process: Traveller & { files: WantedFile[] }): Promise<OnwardMove> {
+    const { pid, uid, command, stubBase, progress } = process;
+    const link = await connectHost(dialer, peer);
+    const supply = process.supply.forAnotherNode();
+    try {
+      const files = supply.announceMapped(process.files);
+      supply.watchLive();
+      const who = { pid, uid, command, home: dialer.node, stubBase, onward: true };
+      const ticket = await prepareHost(link, who, { supply, files, progress });
+      return new OnwardMove({ peer, link, supply, ticket, pid });
+    } catch (error) {
+      supply.close();
+      link.close();
+      throw error;
+    }
+  }
+
+  /** Waits until the body is complete there. @throws StaysHome when that node gives up, LinkClosed, DeadlineExceeded */
+  async #bodyArrived(): Promise<void> {
+    const { type, text } = await this.#ready;
+    if (type !== frameType.abort) return;
+    // cast: the peer has proved the cluster's key, and the reason is only shown
+    const { reason } = JSON.parse(text) as { reason: string };
+    throw new StaysHome(this.#pid, `node ${this.peer.name} gave up: ${reason}`);
+  }
+
+  /**
+   * The body begins there. Until this is heard nothing that it does there can be seen by anybody: its first call comes
+   * later. @throws LinkClosed, DeadlineExceeded
+   */
+  async #begin(): Promise<void> {
+    if (this.link.closed) throw this.link.closed;
+    const begun = this.link.expect([frameType.use], answerDeadline);
+    this.link.sendFrame(frameType.go, 0);
+    await begun;
+  }
+
+  /** It does not take place. */
+  #abandon(reason: string): void {
+    if (!this.link.closed) this.link.sendJson(frameType.abort, { reason });
+    this.link.close();
+    this.supply.close();
+  }
+}

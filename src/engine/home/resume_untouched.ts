@@ -1,0 +1,21 @@
+/** A process whose body was lost before it could do anything goes on at home, from where it was stopped. */
+import type { Deputy } from './deputy.ts';
+import type { ProcessImage } from '../image/image.ts';
+import type { Loop } from '../link/loop.ts';
+import { setMemoryLimits } from '../image/restore.ts';
+import { resumeAtHome } from './take_back.ts';
+
+/** The deputy's memory is as it was: puts its threads back. */
+export function resumeUntouched(
+  loop: Loop,
+  deputy: Deputy,
+  { image }: { image: ProcessImage },
+  limits: [string, string][],
+): void {
+  const tasks = deputy.takeApart();
+  if (tasks.length > 0) {
+    image.signals.push(...deputy.signalsAfter(0));
+    resumeAtHome(loop, deputy.stub, { tasks }, image);
+  }
+  setMemoryLimits(deputy.pid, limits);
+}

@@ -1,0 +1,114 @@
+/** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
+import fs from 'node:fs';
+import { livingThread, mappingFlags, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
+import { StaysHome, type AddressSpace } from '../image/capture.ts';
+
+/** Bytes of live files that are compared once a second, and whenever home may look at them. */
+export const mostLiveBytes = 256 << 20;
+
+/** What the kernel calls shared anonymous memory. */
+const anonymous = '/dev/zero (deleted)';
+
+interface Process {
+  pid: number;
+  name: string;
+}
+
+function others(pid: number, companions: readonly number[]): number[] {
+  return fs
+    .readdirSync('/proc')
+    .map(Number)
+    .filter((other) => other > 0 && other !== pid && other !== process.pid && !companions.includes(other));
+}
+
+function nameOf(pid: number): string {
+  return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+}
+
+/** Answers for a process that may end at any moment. */
+function lookAt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Another process that maps one of the files, or (with `names`) has one open: it could map it without anybody's hearing.
+ * @param of `keys`: device and inode as in /proc/PID/maps; `names`: what /proc/PID/fd calls the files
+ */
+export function otherSharer(
+  pid: number,
+  of: { keys: readonly string[]; names: readonly string[]; companions?: readonly number[] | undefined },
+): Process | undefined {
+  const mapped = new RegExp(` (?:${of.keys.join('|')})(?: |$)`, 'm');
+  const maps = (other: number): boolean => mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1'));
+  const opens = (other: number): boolean =>
+    of.names.length > 0 &&
+    fs.readdirSync(`/proc/${other}/fd`).some((fd) => of.names.includes(linkTarget(`/proc/${other}/fd/${fd}`)));
+  for (const other of others(pid, of.companions ?? [])) {
+    if (lookAt(() => maps(other)) || lookAt(() => opens(other)))
+      return { pid: other, name: lookAt(() => nameOf(other)) ?? '' };
+  }
+  return undefined;
+}
+
+function linkTarget(path: string): string {
+  return lookAt(() => fs.readlinkSync(path)) ?? '';
+}
+
+/**
+ * The process and those that share memory with it, directly or by another one, and may leave with it: of the same user and
+ * session. Whoever else shares it keeps them all at home.
+ */
+export function companionsOf(pid: number): number[] {
+  const found = [pid];
+  const seen = new Set<string>();
+  for (const each of found) {
+    const keys = lookAt(() => liveKeys(each))?.filter((key) => !seen.has(key)) ?? [];
+    if (keys.length === 0) continue;
+    for (const key of keys) seen.add(key);
+    const mapped = new RegExp(` (?:${keys.join('|')})(?: |$)`, 'm');
+    const shares = (other: number): boolean =>
+      mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1')) && ownerOf(other) === ownerOf(pid);
+    found.push(...others(each, found).filter((other) => lookAt(() => shares(other))));
+  }
+  return found;
+}
+
+/** User and session. */
+function ownerOf(pid: number): string {
+  return `${status(pid).get('Uid')} ${statFields(pid)(6)}`;
+}
+
+function liveKeys(pid: number): string[] {
+  const shared = mappings(pid).filter((m) => m.permissions[3] === 's' && m.inode !== 0);
+  const flags = shared.length ? mappingFlags(pid) : undefined;
+  return [...new Set(shared.filter((m) => flags?.get(m.start)?.has('mw')).map(fileKey))];
+}
+
+/** Whoever shares memory with others stays with them. @throws StaysHome */
+export function refuseSharers(
+  pid: number,
+  space: AddressSpace,
+  looks: { open: boolean; companions?: readonly number[] | undefined },
+): void {
+  const starts = new Set(space.mappings.filter((m) => m.live).map((m) => m.start));
+  if (starts.size === 0) return;
+  const all = mappings(livingThread(pid) ?? pid);
+  const live = all.filter((m) => starts.has(m.start));
+  const bytes = space.files.reduce((sum, file) => sum + (file.live === 'file' ? file.size : 0), 0);
+  if (bytes > mostLiveBytes) throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files shared and writable`);
+  const keys = [...new Set(live.map(fileKey))];
+  const names = looks.open ? live.map(({ name }) => name).filter((name) => name !== anonymous) : [];
+  const sharer = otherSharer(pid, { keys, names, companions: looks.companions });
+  if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
+  // A copy that does not follow what is written through the shared mapping would be wrong.
+  const twice = all.find((m) => keys.includes(fileKey(m)) && !starts.has(m.start));
+  if (twice) throw new StaysHome(pid, `it maps ${twice.name} both shared and otherwise`);
+}
+
+function fileKey(m: Mapping): string {
+  return `${m.device} ${m.inode}`;
+}

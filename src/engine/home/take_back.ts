@@ -1,0 +1,267 @@
+/** Bringing a body back into its deputy: the address space is made to match, pages are written, threads resume natively. */
+import { close, openPath } from '../../sys/descriptors.ts';
+import { mappings } from '../../sys/procfs.ts';
+import type { StoppedTask } from '../../sys/ptrace.ts';
+import type { Range } from '../../sys/remote_memory.ts';
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
+import { nr } from '../../sys/x64/numbers.ts';
+import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { restoreLodger } from '../image/lodger.ts';
+import type { FileImage, MappingImage, ProcessImage } from '../image/image.ts';
+import { identityOf } from '../image/live_files.ts';
+import { madeAs, specialNames } from '../image/image.ts';
+import type { Loop } from '../link/loop.ts';
+import { finishWrite } from '../task/partial_writes.ts';
+import { queueSignals, stillDue } from '../image/pending_signals.ts';
+import {
+  finishMappings,
+  passDescriptors,
+  registrationCalls,
+  setProcessState,
+  setThreadContext,
+} from '../image/restore.ts';
+import { limitSocketWait } from '../task/socket_waits.ts';
+import { withSpareDescriptors } from '../task/spare_descriptors.ts';
+import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from '../task/stub.ts';
+import { goOnWaiting } from '../task/timed_waits.ts';
+import { startTimers } from '../image/timers.ts';
+
+/** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
+export class MappedFiles {
+  readonly #files = new Map<string, { descriptor: number; users: number }>();
+  readonly #live = new Map<string, string>();
+
+  /** Remembers a file by a path that opens it now. */
+  remember(image: FileImage, path: string): void {
+    if (this.#files.has(image.identity)) return;
+    const descriptor = openPath(path, image.live ? O_RDWR : 0);
+    this.#files.set(image.identity, { descriptor, users: 1 });
+    if (image.live) this.#live.set(image.identity, identityOf(descriptor));
+  }
+
+  /** Device and inode of the live files. */
+  get live(): ReadonlyMap<string, string> {
+    return this.#live;
+  }
+
+  /** Remembers what another process remembers; the descriptors are shared. */
+  share(other: MappedFiles): void {
+    for (const [identity, file] of other.#files) {
+      file.users++;
+      this.#files.set(identity, file);
+    }
+    for (const [identity, key] of other.#live) this.#live.set(identity, key);
+  }
+
+  /** Remembers all files of an address space, also deleted ones. */
+  rememberAll(pid: number, identify: IdentifyFile, space: AddressSpace): void {
+    for (const m of mappings(pid)) {
+      if (m.inode === 0) continue;
+      const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
+      if (wanted) this.remember(identify(m, pid, wanted.live === true), mapFilesPath(pid, m));
+    }
+  }
+
+  descriptor(identity: string): number | undefined {
+    return this.#files.get(identity)?.descriptor;
+  }
+
+  free(): void {
+    for (const file of this.#files.values()) if (--file.users === 0) close(file.descriptor);
+    this.#files.clear();
+    this.#live.clear();
+  }
+}
+
+const O_RDWR = 2;
+const MADV_DONTNEED = 4;
+const MADV_DONTNEED_LOCKED = 24;
+
+function sameKind(
+  image: ProcessImage,
+  wanted: MappingImage,
+  old: MappingImage,
+  oldFiles: readonly FileImage[],
+): boolean {
+  const identity = (m: MappingImage, files: readonly FileImage[]): string => (m.file < 0 ? '' : files[m.file].identity);
+  if (identity(wanted, image.files) !== identity(old, oldFiles) || wanted.shared !== old.shared) return false;
+  if (wanted.file >= 0 && wanted.offset - wanted.start !== old.offset - old.start) return false;
+  return wanted.flags.join() === old.flags.join();
+}
+
+/** Of mappings in the order of their addresses those that overlap a range. There may be tens of thousands of both. */
+function overlapping(sorted: readonly MappingImage[], range: { start: number; end: number }): MappingImage[] {
+  let low = 0;
+  for (let high = sorted.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle].end <= range.start) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < sorted.length && sorted[end].start < range.end) end++;
+  return sorted.slice(low, end);
+}
+
+/** The calls that turn the deputy's address space into the body's, without content. `files`: descriptors in the deputy. */
+function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (number | undefined)[]): InjectedCall[] {
+  const wanted = image.mappings.filter((m) => !specialNames.has(m.name));
+  const present = old.mappings.filter((m) => !specialNames.has(m.name));
+  const calls: InjectedCall[] = [];
+  for (const o of present) {
+    let from = o.start;
+    for (const w of overlapping(wanted, o)) {
+      if (w.end <= from || w.start >= o.end) continue;
+      if (w.start > from) calls.push([nr.munmap, from, w.start - from]);
+      from = Math.max(from, w.end);
+    }
+    if (from < o.end) calls.push([nr.munmap, from, o.end - from]);
+  }
+  for (const w of wanted) calls.push(...makeMapping(image, w, present, old.files, files));
+  return calls;
+}
+
+function makeMapping(
+  image: ProcessImage,
+  w: MappingImage,
+  present: readonly MappingImage[],
+  oldFiles: readonly FileImage[],
+  files: readonly (number | undefined)[],
+): InjectedCall[] {
+  const calls: InjectedCall[] = [];
+  const { protection, noReserve } = madeAs(w);
+  const reserve = noReserve ? MAP_NORESERVE : 0;
+  const fresh = (start: number, end: number): void => {
+    if (end <= start) return;
+    const fd = w.file >= 0 ? files[w.file] : undefined;
+    if (fd !== undefined)
+      calls.push([
+        nr.mmap,
+        start,
+        end - start,
+        protection,
+        MAP_FIXED | reserve | (w.shared ? MAP_SHARED : MAP_PRIVATE),
+        fd,
+        w.offset + start - w.start,
+      ]);
+    else if (w.shared)
+      calls.push([nr.mmap, start, end - start, protection, MAP_FIXED | MAP_SHARED | MAP_ANONYMOUS, -1, 0]);
+    else
+      calls.push(mapAnonymous(start, end - start, protection, reserve | (w.flags.includes('gd') ? MAP_GROWSDOWN : 0)));
+  };
+  let from = w.start;
+  for (const o of overlapping(present, w)) {
+    if (o.end <= from || o.start >= w.end || !sameKind(image, w, o, oldFiles)) continue;
+    // Memory that was moved or has grown would fall into two mappings, which mremap(2) does not take as one.
+    if (w.file < 0 && (o.start > w.start || o.end < w.end)) continue;
+    const start = Math.max(from, o.start);
+    const end = Math.min(w.end, o.end);
+    fresh(from, start);
+    if (w.live && o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
+    if (!w.shared) {
+      if (o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
+      calls.push([nr.madvise, start, end - start, o.flags.includes('lo') ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
+    }
+    from = end;
+  }
+  fresh(from, w.end);
+  return calls;
+}
+
+/** Files of a process, as home knows them. */
+export interface KnownFiles {
+  identify: IdentifyFile;
+  /** undefined: it was made away, and nobody else has it. */
+  descriptor(file: FileImage): number | undefined;
+}
+
+/** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
+export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: KnownFiles): void {
+  const own: Range[] = [{ address: stub.base, length: layout.size }];
+  {
+    using session = stub.borrow(main);
+    stub.unmapBounce(session);
+  }
+  const old = readAddressSpace(stub.view, { identify: known.identify, own, flags: true });
+  using session = stub.borrow(main);
+  const open = image.files.map((file) => known.descriptor(file));
+  const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));
+  const passed = withSpareDescriptors(main, () => passDescriptors(stub, session, opened));
+  let next = 0;
+  const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));
+  session.must('bring the address space home', reconcile(image, old, files));
+  session.run(passed.map((fd) => [nr.close, fd]));
+}
+
+/** A thread that may not go on before a child has executed a program or ended; both are stopped still. */
+export interface WaitingCouple {
+  parent: StoppedTask;
+  child: StoppedTask;
+}
+
+/**
+ * Step 2, when all pages are there: protections, actions, threads; then the process runs natively.
+ * `lodgers` are tasks that borrow its memory.
+ */
+export function resumeAtHome(
+  loop: Loop,
+  stub: Stub,
+  { tasks, lodgers = [] }: { tasks: readonly StoppedTask[]; lodgers?: readonly StoppedTask[] },
+  image: ProcessImage,
+): WaitingCouple[] {
+  const main = tasks[0];
+  {
+    using session = stub.borrow(main);
+    finishMappings(session, image);
+    setProcessState(stub, session, image, { trapAction: false });
+  }
+  const byTid = new Map(tasks.map((task) => [task.tid, task]));
+  for (const thread of image.threads) {
+    const task = byTid.get(thread.tid);
+    if (!task) throw new Error(`Cannot bring thread ${thread.tid} home: it has no deputy`);
+    using session = stub.borrow(task);
+    session.run(registrationCalls(stub, thread));
+  }
+  // The threads' own masks first: then signals that were under way can be queued without acting on the way.
+  for (const thread of image.threads) setThreadContext(byTid.get(thread.tid)!, thread);
+  queueSignals(
+    stub,
+    stub.pid,
+    tasks.map((task) => ({ tid: task.tid, task })),
+    stillDue(image.signals, tasks),
+  );
+  startTimers(stub, main, image.timers);
+  // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
+  const instruction = syscallInstruction(stub.view);
+  for (const task of tasks) {
+    if (image.threads.some((thread) => thread.tid === task.tid)) continue;
+    task.setRegisters(task.registers().set('rip', instruction).set('rax', nr.exit).set('rdi', 0).set('orig_rax', -1));
+  }
+  const couples = image.lodgers.flatMap((lodger): WaitingCouple[] => {
+    const child = lodgers.find(({ tid }) => tid === lodger.thread.tid);
+    const parent = byTid.get(lodger.waiting);
+    // What was under way to it is among the signals of the process, under its id.
+    const signals = [...lodger.signals, ...image.signals.filter(({ tid }) => tid === lodger.thread.tid)];
+    if (child) restoreLodger(stub, child, { ...lodger, signals }, instruction);
+    return child && parent ? [{ parent, child }] : [];
+  });
+  stub.remove(main);
+  const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
+  const begun = free.map((task) => goOnAsBefore(loop, stub.pid, task, image));
+  for (const task of free) letGo(loop, task, image);
+  for (const then of begun) then?.();
+  return couples;
+}
+
+function letGo(loop: Loop, task: StoppedTask, image: ProcessImage): void {
+  const written = image.threads.find(({ tid }) => tid === task.tid)?.written;
+  if (written) finishWrite(loop, task, written);
+  else task.detach();
+}
+
+/** A wait that was cut short goes on for the rest of its time. @returns what to do when the task has been let go */
+function goOnAsBefore(loop: Loop, pid: number, task: StoppedTask, image: ProcessImage): (() => void) | undefined {
+  const thread = image.threads.find(({ tid }) => tid === task.tid);
+  if (!thread?.since || thread.restartOf) return undefined;
+  goOnWaiting(task, BigInt(thread.since));
+  return limitSocketWait(loop, task, pid, BigInt(thread.since));
+}

@@ -1,0 +1,495 @@
+/**
+ * The hosting side of a guest's stay: prepare a berth, receive the image, run the body, and send it home again.
+ * Until `go` nothing of the guest runs here, and either side may give up without harm.
+ */
+
+import { type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
+import { describe } from '../../sys/syscalls.ts';
+import { frameType } from '../../wire/frames.ts';
+import { admit, assertSameVdso } from './admission.ts';
+import { Berth } from './berth.ts';
+import { Body } from './body.ts';
+import type { Birth, BodyOptions } from './body_host.ts';
+import type { BodyThread } from './body_thread.ts';
+import { contentRanges, decodeRegisters, readAddressSpace, type AddressSpace } from '../image/capture.ts';
+import { tellUse } from './body_use.ts';
+import { Family } from './family.ts';
+import type { FileCache } from './file_cache.ts';
+import type { GuestStatus } from './guest_status.ts';
+import { GuestFiles } from './guest_files.ts';
+import type { Preparation, ProcessImage, ThreadImage } from '../image/image.ts';
+import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
+import type { Loop } from '../link/loop.ts';
+import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
+import { bodyImage } from './body_image.ts';
+import type { OnwardOrder } from '../image/onward_messages.ts';
+import { NotNow, ownRanges, sendOn, type OnwardSource, type Paused } from './send_on.ts';
+import { sendPages, writePages } from '../image/page_stream.ts';
+import { queueSignals } from '../image/pending_signals.ts';
+import {
+  buildAddressSpace,
+  createThread,
+  dropCapabilities,
+  filterFor,
+  endMainThread,
+  finishMappings,
+  installFilter,
+  registerThread,
+  setLimits,
+  setMemoryLimits,
+  setProcessState,
+  setThreadContext,
+} from '../image/restore.ts';
+import { guestCgroup } from './cgroup.ts';
+import { momentOf, ownTimeOffsets, readClock } from '../task/clocks.ts';
+import { layout } from '../task/stub.ts';
+import { goOnWaiting } from '../task/timed_waits.ts';
+import { createTimers, keepTimers, noTimers, startTimers } from '../image/timers.ts';
+
+export interface HostContext {
+  loop: Loop;
+  files: FileCache;
+  node: string;
+  runDir: string;
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** A number that no other guest of this engine has. */
+  guestNumber: () => number;
+  /** The cluster's key, for links to other hosting nodes. */
+  key: Uint8Array;
+  /** A word that gives entrance, of which nobody else knows. */
+  ticket: () => string;
+  /** A guest was born here. */
+  born: (guest: Guest) => void;
+  finished: (guest: Guest) => void;
+}
+
+/** In the words of `mosps`; before it runs it is arriving. */
+const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
+
+export class Guest {
+  readonly #context: HostContext;
+  readonly #link: GuestLink;
+  readonly #files: GuestFiles;
+  #preparation: Preparation | undefined;
+  /** Where its body is built; a child that was born here has none of its own. */
+  #berth: Berth | undefined;
+  #family: Family | undefined;
+  #image: ProcessImage | undefined;
+  #body: Body | undefined;
+  #stopped = new Map<number, StoppedTask>();
+  /** Threads that were waiting in a call that is made here, and since when (on this host's CLOCK_MONOTONIC). */
+  readonly #localWaits = new Map<number, bigint>();
+  #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'moving' | 'returning' | 'ended' = 'preparing';
+  /** What another hosting node shows to bring the body. */
+  #ticket = '';
+  readonly #surveyed = new Set<string>();
+  #paused: Paused | undefined;
+  #since = Date.now();
+
+  constructor(context: HostContext, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
+    this.#context = context;
+    this.#link = link;
+    this.#files = files;
+    link.onFrame = (frame) => this.onFrame(frame);
+    link.onClose((error) => this.#end(error.message));
+  }
+
+  status(): GuestStatus | undefined {
+    const p = this.#preparation;
+    if (!p) return undefined;
+    return {
+      pid: p.pid,
+      uid: p.uid,
+      comm: p.command,
+      home: p.home,
+      hostPid: this.#body?.hostPid ?? 0,
+      threads: this.#body?.threads.length ?? 0,
+      moves: p.moves,
+      forwarded: this.#body?.forwarded ?? 0,
+      since: this.#since,
+      state: shownStates[this.#state] ?? 'arriving',
+    };
+  }
+
+  /** Sends the guest home, e.g. because this engine stops. */
+  leave(reason: string): void {
+    if (this.#state === 'running') this.#goHome(reason);
+    else if (this.#state !== 'returning') this.#link.close();
+  }
+
+  onFrame(frame: Frame): void {
+    try {
+      this.#handle(frame);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#context.log('guest.failed', { pid: this.#preparation?.pid, state: this.#state, reason });
+      if (this.#state === 'preparing' || this.#state === 'arriving' || this.#state === 'ready')
+        this.#link.sendJson(frameType.abort, { reason });
+      throw error;
+    }
+  }
+
+  #handle(frame: Frame): void {
+    const needsBerth =
+      frame.type === frameType.image || frame.type === frameType.pages || frame.type === frameType.pagesEnd;
+    if (needsBerth && !this.#berth) throw new Error(`Cannot take a frame of type ${frame.type} before its preparation`);
+    switch (frame.type) {
+      case frameType.clock:
+        return this.#link.sendJson(frameType.clock, {
+          monotonic: String(readClock('monotonic')),
+          boottime: String(readClock('boottime')),
+        });
+      case frameType.member:
+        return void this.#companion(frameJson<{ channel: number }>(frame).channel);
+      case frameType.prepare:
+        return this.#prepare(frameJson<Preparation & { version: number }>(frame));
+      case frameType.filePages:
+        return this.#files.store(frame);
+      case frameType.image:
+        return this.#build(frameJson<ProcessImage>(frame));
+      case frameType.pages:
+        return void writePages(this.#berth!.stub.view, frame);
+      case frameType.pagesEnd:
+        return this.#finish();
+      case frameType.go:
+        return this.#start();
+      case frameType.abort:
+        return this.#end('home gave up');
+      default:
+        return this.#handleRunning(frame);
+    }
+  }
+
+  #handleRunning(frame: Frame): void {
+    const body = this.#body;
+    if (!body) throw new Error(`Cannot take a frame of type ${frame.type} before the body runs`);
+    switch (frame.type) {
+      case frameType.reply:
+        return body.onReply(frame);
+      case frameType.bulk:
+        return body.onBulk(frame);
+      case frameType.forked:
+        return body.onAnswer(frame);
+      case frameType.signal:
+        return body.signals.receive(frameJson(frame));
+      case frameType.stopped:
+        return body.halt();
+      case frameType.continued:
+        return body.continue();
+      case frameType.measure:
+        return tellUse(this.#link, body);
+      case frameType.recall:
+        return this.#goHome('recalled');
+      case frameType.survey:
+        return this.#survey();
+      case frameType.goOn:
+        return this.#goOn(frameJson(frame));
+      case frameType.wentOn:
+        return this.#end('it went on to another node');
+      case frameType.stay:
+        return this.#stay();
+      case frameType.mapped:
+        return this.#files.onMapped(body, frame.id, frameJson(frame));
+      case frameType.ended:
+        return this.#end('the program ended');
+      case frameType.ready:
+        return this.#end('it is home');
+      case frameType.lodgerLeft:
+        return body.lodgerLeft(frameJson<{ tid: number }>(frame).tid);
+      case frameType.executed:
+        return this.#end('it executes another program');
+      default:
+        throw new Error(`Cannot take a frame of type ${frame.type}`);
+    }
+  }
+
+  // ---- arrival ----
+
+  #prepare(p: Preparation & { version: number }): void {
+    if (!this.#berth) {
+      admit(p);
+      this.#preparation = p;
+      if (p.onward) this.#ticket = this.#context.ticket();
+      const guestNumber = this.#context.guestNumber();
+      const cgroup = guestCgroup(p.pid, guestNumber);
+      const berth = Berth.create(p, { guestNumber, cgroup, offsets: ownTimeOffsets() });
+      this.#berth = berth;
+      this.#family = new Family(this.#context.loop, berth, cgroup);
+      this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
+      assertSameVdso(p, berth.body.tid);
+      filterFor(p.stubBase, false);
+    }
+    const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
+    this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
+  }
+
+  #onEarlyEnd(status: TaskStatus): void {
+    if (status.kind !== 'stopped' && !this.#body)
+      this.#link.close(new Error('Cannot restore the process: its body ended early'));
+  }
+
+  #build(image: ProcessImage): void {
+    const { stub, body } = this.#berth!;
+    this.#state = 'arriving';
+    this.#image = image;
+    setLimits(stub.pid, image.limits);
+    using session = stub.borrow(body, BigInt('0x' + image.threads[0].mask));
+    const files = image.files.map((file) => this.#files.use(file));
+    buildAddressSpace(stub, session, image, files);
+    setProcessState(stub, session, image, { trapAction: true });
+  }
+
+  #finish(): void {
+    const { stub, body: main } = this.#berth!;
+    const image = this.#image!;
+    const family = this.#family!;
+    const mainLives = image.threads[0]?.tid === image.pid;
+    const threads: StoppedTask[] = mainLives ? [main] : [];
+    {
+      using session = stub.borrow(main);
+      finishMappings(session, image);
+      family.listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
+      for (const thread of image.threads.slice(threads.length)) threads.push(createThread(stub, session, thread.tid));
+      setMemoryLimits(stub.pid, image.limits, layout.size);
+    }
+    this.#context.loop.discardTask(main.tid);
+    if (!mainLives) endMainThread(stub, main, threads[0]);
+    const body = this.#makeBody({ pid: image.pid, stub, family, image });
+    image.threads.forEach((thread, i) => {
+      const task = threads[i];
+      registerThread(stub, task, thread);
+      {
+        using session = stub.borrow(task); // capabilities belong to each thread
+        dropCapabilities(stub, session);
+      }
+      setThreadContext(task, thread);
+      this.#takeUpCall(body.addThread(thread.tid, task.tid), thread);
+      this.#stopped.set(task.tid, task);
+    });
+    createTimers(stub, main, image.timers);
+    // Last of all: from here on nothing is injected that they could come in the way of.
+    queueSignals(
+      stub,
+      image.pid,
+      image.threads.map(({ tid }, i) => ({ tid, task: threads[i] })),
+      image.signals,
+    );
+    this.#files.settle();
+    this.#state = 'ready';
+    this.#link.sendJson(frameType.ready, {});
+  }
+
+  /** Home's CLOCK_MONOTONIC less this host's, nanoseconds. */
+  get #homeIsAhead(): bigint {
+    return BigInt(this.#preparation!.clockOffsets.monotonic);
+  }
+
+  /** A call that was cut short at home is made again here, unless a handler is to run. */
+  #takeUpCall(thread: BodyThread, image: ThreadImage): void {
+    const registers = decodeRegisters(image.registers);
+    thread.takeUp(registers, image);
+    if (image.since === undefined || image.restartOf) return;
+    const since = BigInt(image.since) - this.#homeIsAhead;
+    if (describe(registers.syscall)?.class === 'local') this.#localWaits.set(thread.hostTid, since);
+    else
+      thread.wait = {
+        nr: registers.syscall,
+        args: registers.syscallArguments,
+        began: momentOf(since),
+        cutShort: true,
+      };
+  }
+
+  #makeBody(options: Pick<BodyOptions, 'pid' | 'stub' | 'family' | 'image'>): Body {
+    const body = new Body({
+      ...options,
+      link: this.#link,
+      loop: this.#context.loop,
+      shared: this.#files,
+      homeIsAhead: this.#homeIsAhead,
+      events: {
+        comeHome: (reason) => this.#goHome(reason),
+        ended: (status) => this.#onEnded(status),
+        mapFile: (thread, call, mapping) => this.#files.request(thread, call, mapping),
+        born: (birth) => this.#onBorn(birth),
+      },
+    });
+    this.#body = body;
+    return body;
+  }
+
+  /** Another guest on this connection, which may share memory with this one. */
+  #companion(channel: number): Guest {
+    const link = this.#link.branch(channel);
+    const guest = new Guest(this.#context, link, this.#files.forCompanion(link));
+    this.#context.born(guest);
+    return guest;
+  }
+
+  /** A thread of the body made a process: it is a guest of its own. */
+  #onBorn(birth: Birth): void {
+    this.#companion(birth.channel).#beginAsChild(this, birth);
+  }
+
+  #beginAsChild(parent: Guest, { pid, task, stub }: Birth): void {
+    const { limits, heldSignals } = parent.#body!;
+    const family = parent.#family!;
+    this.#preparation = { ...parent.#preparation!, pid };
+    this.#family = family;
+    this.#files.useAll(parent.#files);
+    family.join(task.tid);
+    this.#state = 'running';
+    const inherited = { limits: [...limits], heldSignals: heldSignals.toString(16) };
+    const image = { ...inherited, cpuTime: 0, cpuTimeAway: 0, threads: [], timers: noTimers };
+    const body = this.#makeBody({ pid, stub, family, image });
+    body.addThread(pid, task.tid);
+    body.resumeNew(task);
+  }
+
+  #start(): void {
+    if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
+    this.#state = 'running';
+    this.#since = Date.now();
+    startTimers(this.#berth!.stub, this.#berth!.body, this.#image!.timers);
+    for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
+    tellUse(this.#link, this.#body!); // home waits for that before anything else
+    this.#body!.start(this.#stopped);
+    this.#stopped = new Map();
+    this.#context.log('guest.runs', {
+      pid: this.#preparation!.pid,
+      home: this.#preparation!.home,
+      hostPid: this.#body!.hostPid,
+    });
+  }
+
+  // ---- going home ----
+
+  #goHome(reason: string): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'returning';
+    this.#context.loop.start(
+      () => this.#sendHome(reason),
+      (error) => {
+        if (this.#state === 'ended') return;
+        this.#context.log('guest.lost', { pid: this.#preparation?.pid, reason: String(error) });
+        this.#link.close(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  async #sendHome(reason: string): Promise<void> {
+    const body = this.#body!;
+    const start = performance.now();
+    const all = await body.freeze(60_000);
+    const frozen = all.filter(({ thread }) => !thread.lodger);
+    if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
+    this.#files.still = true;
+    const image = bodyImage(body, all, this.#space());
+    const ranges = contentRanges(body.stub.view, image, (identity) => this.#files.descriptor(identity));
+    this.#link.sendJson(frameType.homecoming, {
+      image,
+      reason,
+      frozenFor: performance.now() - start,
+      signalsReceived: body.signals.received,
+      bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),
+      calls: body.calls.entries(),
+    });
+    await sendPages(this.#link, body.stub.view, ranges);
+  }
+
+  // ---- going on to another node ----
+
+  #space(): AddressSpace {
+    return readAddressSpace(this.#body!.hostPid, {
+      own: ownRanges(this.#body!),
+      flags: true,
+      identify: (mapping, pid, live) => this.#files.imageOf(mapping, pid, live),
+    });
+  }
+
+  #survey(): void {
+    const space = this.#space();
+    for (const key of rangeKeys(space)) this.#surveyed.add(key);
+    this.#link.sendJson(frameType.surveyed, { files: mappedFiles(space) });
+  }
+
+  #goOn(order: OnwardOrder): void {
+    const source: OnwardSource = {
+      body: this.#body!,
+      home: this.#link,
+      surveyed: this.#surveyed,
+      space: () => this.#space(),
+      pause: () => {
+        const free = this.#state === 'running';
+        if (free) this.#state = 'moving';
+        return free;
+      },
+      paused: (paused) => {
+        this.#paused = paused;
+        this.#files.writeBack(true); // the next node takes that for what home has
+        this.#files.still = true;
+      },
+      liveFile: (identity) => this.#files.descriptor(identity),
+    };
+    this.#context.loop.start(
+      () => sendOn(this.#context, order, source),
+      (error) => {
+        const failed = error instanceof Error ? error.message : String(error);
+        this.#link.sendJson(frameType.goingOn, { failed, passing: error instanceof NotNow });
+        if (this.#state === 'moving') this.#stay();
+      },
+    );
+  }
+
+  /** It goes on here. */
+  #stay(): void {
+    if (this.#state !== 'moving') return;
+    this.#state = 'running';
+    this.#files.still = false;
+    const { frozen = [], signals = [], timers = noTimers } = this.#paused ?? {};
+    if (frozen.length) keepTimers(this.#body!.stub, frozen[0].task, timers);
+    this.#body!.goOn(frozen, signals);
+    this.#paused = undefined;
+  }
+
+  /** Whether this is the guest that a ticket was given out for. */
+  admits(ticket: string): boolean {
+    return this.#ticket !== '' && ticket === this.#ticket && this.#state === 'preparing';
+  }
+
+  /** The body comes over a link of its own, from the node that it was on. */
+  attach(link: GuestLink): void {
+    this.#ticket = '';
+    link.onFrame = (frame) => {
+      const expected: readonly number[] = [frameType.image, frameType.pages, frameType.pagesEnd];
+      if (!expected.includes(frame.type)) throw new Error(`Cannot take a frame of type ${frame.type} with a body`);
+      this.onFrame(frame);
+    };
+    link.onClose(() => {
+      if (this.#state !== 'preparing' && this.#state !== 'arriving') return;
+      this.#link.sendJson(frameType.abort, { reason: 'the node that the body came from was lost' });
+    });
+    link.sendFrame(frameType.attached, 0);
+  }
+
+  // ---- the end ----
+
+  #onEnded(status: TaskStatus): void {
+    if (this.#state !== 'ended') this.#link.sendJson(frameType.ended, status);
+  }
+
+  #end(reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
+    const berth = this.#berth;
+    const hostPid = this.#body?.stub.pid ?? berth?.body.tid ?? 0;
+    if (this.#body) this.#body.destroy();
+    else berth?.stub.release();
+    if (berth && !this.#body) this.#context.loop.discardTask(berth.body.tid);
+    this.#family?.leave(hostPid);
+    this.#files.release();
+    this.#link.close();
+    this.#context.finished(this);
+  }
+}

@@ -1,0 +1,40 @@
+/** From a body whose threads are stopped to its image, in the terms of its home: home's ids, and home's CPU time with ours. */
+import type { Body } from './body.ts';
+import type { FrozenThread } from './body_freeze.ts';
+import { captureImage, type AddressSpace } from '../image/capture.ts';
+import type { ProcessImage } from '../image/image.ts';
+import { captureLodger } from '../image/lodger.ts';
+
+/** Takes the signals out of the body that wait for it here; `body.goOn` gives them back. */
+export function bodyImage(body: Body, all: readonly FrozenThread[], space: AddressSpace): ProcessImage {
+  const { stub } = body;
+  const onHomesClock = all.map((entry) => ({ ...entry, since: entry.since + body.homeIsAhead }));
+  const frozen = onHomesClock.filter(({ thread }) => !thread.lodger);
+  frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
+  const image = captureImage(stub, frozen, space);
+  image.lodgers = onHomesClock.flatMap((entry) => {
+    const { thread } = entry;
+    const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
+    return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting })] : [];
+  });
+  image.limits = body.limits;
+  image.heldSignals = body.heldSignals.toString(16);
+  image.pid = body.pid;
+  image.threads.forEach((thread, i) => {
+    const { tid } = frozen[i].thread;
+    thread.tid = tid;
+    const before = body.threadCpuBase.get(tid);
+    thread.cpuTimeAway = thread.cpuTime + (before?.away ?? 0);
+    thread.cpuTime += before?.all ?? 0;
+  });
+  image.timers.posix.forEach((timer) => {
+    timer.tid = frozen.find(({ task }) => task.tid === timer.tid)?.thread.tid ?? 0;
+  });
+  image.cpuTimeAway = image.cpuTime + body.cpuBase.away;
+  image.cpuTime += body.cpuBase.all;
+  image.signals.forEach((signal) => {
+    if (signal.tid) signal.tid = frozen.find(({ task }) => task.tid === signal.tid)?.thread.tid ?? 0;
+  });
+  image.signals.push(...body.signals.takeAll());
+  return image;
+}

@@ -1,0 +1,180 @@
+/** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
+import { signalSets } from '../../sys/procfs.ts';
+import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../../sys/ptrace.ts';
+import { ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, type Registers } from '../../sys/x64/registers.ts';
+import type { BodyCall } from './body_call.ts';
+import { monotonicAt } from '../task/clocks.ts';
+import type { SignalImage, ThreadImage } from '../image/image.ts';
+import type { Loop } from '../link/loop.ts';
+import { restOfWrite, type PartialWrite } from '../task/partial_writes.ts';
+import { signalIsDue } from '../image/pending_signals.ts';
+import { timeoutOf } from '../task/timed_waits.ts';
+
+interface Wait {
+  nr: number;
+  args: readonly bigint[];
+  /** When it began (performance.now()). */
+  began: number;
+  /** It was cut short, and goes on when the call is made again; else it is going on in this kernel. */
+  cutShort: boolean;
+}
+
+function isSame(wait: Wait, nr: number, args: readonly bigint[]): boolean {
+  return wait.nr === nr && wait.args.every((arg, i) => arg === args[i]);
+}
+
+export class BodyThread {
+  /** The id at home and inside the body's namespace. */
+  readonly tid: number;
+  /** The id as the hosting node's engine sees it. */
+  readonly hostTid: number;
+  /** It is a process that borrows this one's memory until it executes a program or ends (vfork). */
+  readonly lodger: boolean;
+  /** The lodger that must have gone before this thread goes on; until then it is held. */
+  awaits: BodyThread | undefined;
+  call: BodyCall | undefined;
+  /** Its last call was answered by a restart code from home. */
+  answered = false;
+  /** The timed wait that it is in, as far as the engine knows of it. */
+  wait: Wait | undefined;
+  /** The write that it is making the rest of, or is to make the rest of. */
+  cutWrite: PartialWrite | undefined;
+  /** The call whose restart block the home kernel holds since before the process left. */
+  restartOf = 0;
+  /** The thread while it is held stopped. */
+  held: StoppedTask | undefined;
+  /** Signals to queue in the thread when its call has ended. */
+  signalsAfterCall: SignalImage[] = [];
+  /** Another thread has sent a signal since this one made its last call. */
+  mayHaveSignal = false;
+  #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
+
+  constructor(tid: number, hostTid: number, lodger = false) {
+    this.tid = tid;
+    this.hostTid = hostTid;
+    this.lodger = lodger;
+  }
+
+  /** A call begins: if it is the one that was cut short, its wait goes on. @returns when it began */
+  begin(nr: number, args: readonly bigint[], now: number): number {
+    const { wait } = this;
+    this.wait = undefined;
+    return wait?.cutShort && isSame(wait, nr, args) ? wait.began : now;
+  }
+
+  /** A call that is taken while a signal is due waits on all the same: its handler must run first. */
+  hasSignalFirst(): boolean {
+    if (!this.mayHaveSignal) return false;
+    this.mayHaveSignal = false;
+    return signalIsDue(this.hostTid);
+  }
+
+  /** Before it runs here: what was cut short when the process left the last node. */
+  takeUp(registers: Registers, { restartOf, written }: Pick<ThreadImage, 'restartOf' | 'written'>): void {
+    this.answered = registers.interrupted;
+    this.restartOf = restartOf;
+    if (written) this.cutWrite = { nr: registers.syscall, args: registers.syscallArguments, written };
+  }
+
+  /** A call begins: if it is a write of which a part is done, only the rest is made. @returns its arguments */
+  beginRest(nr: number, args: readonly bigint[]): readonly bigint[] {
+    const { cutWrite } = this;
+    if (cutWrite && cutWrite.nr === nr && cutWrite.args.every((arg, i) => arg === args[i]))
+      return restOfWrite(args, cutWrite.written);
+    this.cutWrite = undefined;
+    return args;
+  }
+
+  /** A handler is about to run: it ends a wait, and a write of which a part is done. */
+  handlerRuns(stop: StoppedTask): void {
+    this.wait = undefined;
+    this.restartOf = 0;
+    const registers = stop.registers();
+    if (this.cutWrite?.nr === registers.syscall && registers.interrupted)
+      stop.setRegisters(registers.finishCall(this.cutWrite.written));
+    this.cutWrite = undefined;
+  }
+
+  /** What the whole call answers when its rest has answered; one that was cut short again is always made again. */
+  wholeResult(result: number): number {
+    const { cutWrite } = this;
+    const interrupted = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
+    if (!interrupted) this.restartOf = 0; // what goes on later began here
+    if (!cutWrite) return result;
+    if (interrupted) return ERESTARTNOINTR;
+    this.cutWrite = undefined;
+    return cutWrite.written + Math.max(0, result);
+  }
+
+  /** Remembers since when a call has waited that has not been finished. */
+  noteWait({ trapped, began }: BodyCall): void {
+    const timeout = timeoutOf(trapped.nr, trapped.args);
+    // What the kernel counts down it has written into the body's memory just now.
+    const since = timeout?.kind === 'counted' ? performance.now() : began;
+    if (timeout) this.wait = { ...trapped, began: since, cutShort: true };
+  }
+
+  /** When the wait began that it is in, going by its registers, on this host's CLOCK_MONOTONIC; undefined: not noted. */
+  waitsSince(registers: Registers): bigint | undefined {
+    const { wait } = this;
+    const same = wait && isSame(wait, registers.syscall, registers.syscallArguments);
+    return same ? monotonicAt(wait.began) : undefined;
+  }
+
+  get running(): RunningTask {
+    return new RunningTask(this.hostTid);
+  }
+
+  /** A thread that is held is held no longer. */
+  release(): { thread: BodyThread; stop: StoppedTask } | undefined {
+    const stop = this.held;
+    this.held = undefined;
+    return stop && { thread: this, stop };
+  }
+
+  /** Gives the next stop (or end) to whoever waits for it. @returns whether somebody did */
+  deliver(status: TaskStatus): boolean {
+    const waiter = this.#stopWaiter;
+    if (!waiter) return false;
+    this.#stopWaiter = undefined;
+    waiter(status.kind === 'stopped' ? new StoppedTask(this.hostTid, status.signal, status.event) : undefined);
+    return true;
+  }
+
+  /** Waits for the next stop; undefined when the thread ended. */
+  nextStop(loop: Loop, milliseconds: number): Promise<StoppedTask | undefined> {
+    return loop.within(milliseconds, `stop thread ${this.tid}`, (resolve) => {
+      this.#stopWaiter = resolve;
+    });
+  }
+
+  /** Interrupts a thread that is not in a forwarded call and waits for its stop; undefined when it ended. */
+  stopNow(): StoppedTask | undefined {
+    return this.running.interrupt() ? this.awaitStop() : undefined;
+  }
+
+  /** Waits for a stop that was asked for; undefined when the thread ended. */
+  awaitStop(): StoppedTask | undefined {
+    try {
+      return this.running.waitStop();
+    } catch (error) {
+      if (error instanceof TaskEnded) return undefined;
+      throw error;
+    }
+  }
+}
+
+/**
+ * The thread whose forwarded call must end, at home, for a signal that was queued here: the one it is for, or, if all
+ * that could take a signal to the process are in forwarded calls, one of these.
+ */
+export function callToInterrupt(
+  threads: readonly BodyThread[],
+  { signal, tid }: { signal: number; tid: number },
+): BodyThread | undefined {
+  const open = (t: BodyThread): boolean => (signalSets(t.hostTid).blocked & (1n << BigInt(signal - 1))) === 0n;
+  const target = threads.find((t) => t.tid === tid);
+  if (target) return target.call && open(target) ? target : undefined;
+  const takers = threads.filter((t) => !t.lodger && !t.awaits && open(t));
+  return takers.every((t) => t.call) ? takers[0] : undefined;
+}

@@ -1,0 +1,121 @@
+/** Sending and receiving page contents. */
+import { kernel } from '../../sys/kernel.ts';
+import { openPath, close } from '../../sys/descriptors.ts';
+import { SystemCallError } from '../../sys/errors.ts';
+import { maximumRanges, readRanges, writeRanges, type Range, ProcessMemory } from '../../sys/remote_memory.ts';
+import { nr } from '../../sys/x64/numbers.ts';
+import { frameHeader, frameType, maximumFrame } from '../../wire/frames.ts';
+import type { Frame, GuestLink } from '../link/link.ts';
+
+const runHeader = 16;
+/** Pages per frame: fewer bytes let other guests' calls through sooner, more save system calls. */
+const bytesPerFrame = 512 * 1024;
+const runsPerFrame = 512;
+
+/** Cuts ranges into groups that fit a frame. */
+export function* groups(ranges: readonly Range[]): Generator<Range[]> {
+  let group: Range[] = [];
+  let bytes = 0;
+  for (const range of ranges) {
+    for (let { address, length } = range; length > 0;) {
+      const part = Math.min(length, bytesPerFrame - bytes);
+      group.push({ address, length: part });
+      address += part;
+      length -= part;
+      bytes += part;
+      if (bytes < bytesPerFrame && group.length < Math.min(runsPerFrame, maximumRanges)) continue;
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+  }
+  if (group.length) yield group;
+}
+
+/** Streams pages of a stopped process. @returns bytes sent @throws LinkClosed, SystemCallError */
+export async function sendPages(
+  link: GuestLink,
+  pid: number,
+  ranges: readonly Range[],
+  progress?: (bytes: number) => void,
+): Promise<number> {
+  let total = 0;
+  let file = -1;
+  try {
+    for (const group of groups(ranges)) {
+      await link.drained();
+      const { out } = link;
+      const data = frameHeader + 8 + group.length * runHeader;
+      out.u32[frameHeader >> 2] = group.length;
+      out.u32[(frameHeader >> 2) + 1] = 0;
+      group.forEach((run, i) => {
+        out.write64(frameHeader + 8 + i * runHeader, run.address);
+        out.write64(frameHeader + 16 + i * runHeader, run.length);
+      });
+      const bytes = group.reduce((sum, run) => sum + run.length, 0);
+      if (readRanges(pid, group, out.address + data) !== bytes) {
+        // Pages that the process itself may not read (PROT_NONE): /proc/PID/mem may.
+        if (file < 0) file = openPath(`/proc/${pid}/mem`, 0);
+        readForced(file, pid, group, out.address + data);
+      }
+      link.sendFrame(frameType.pages, data - frameHeader + bytes);
+      total += bytes;
+      progress?.(total);
+    }
+  } finally {
+    if (file >= 0) close(file);
+  }
+  link.sendFrame(frameType.pagesEnd, 0);
+  return total;
+}
+
+function readForced(file: number, pid: number, group: readonly Range[], local: number): void {
+  let at = local;
+  for (const { address, length } of group) {
+    const n = kernel.call(nr.pread64, file, at, length, address);
+    if (n !== length)
+      throw new SystemCallError('read process memory', n < 0 ? n : -14, { pid, address: address.toString(16), length });
+    at += length;
+  }
+}
+
+/** The runs and the place of the bytes of a `pages` frame. @throws RangeError on a malformed one */
+export function decodePages(frame: Frame): { runs: Range[]; local: number; bytes: number } {
+  const { memory, offset, length } = frame;
+  const view = memory.view;
+  const count = length >= 8 ? view.getUint32(offset, true) : 0;
+  const data = 8 + count * runHeader;
+  if (count === 0 || count > maximumRanges || data > length)
+    throw new RangeError(`Cannot read pages: ${count} runs in ${length} bytes`);
+  const runs: Range[] = [];
+  let bytes = 0;
+  for (let i = 0; i < count; i++) {
+    const address = Number(view.getBigUint64(offset + 8 + i * runHeader, true));
+    const size = Number(view.getBigUint64(offset + 16 + i * runHeader, true));
+    if (address > 2 ** 47 || size > maximumFrame)
+      throw new RangeError(`Cannot read pages: a run of ${size} bytes at ${address}`);
+    runs.push({ address, length: size });
+    bytes += size;
+  }
+  if (bytes !== length - data) throw new RangeError(`Cannot read pages: ${length - data} bytes for runs of ${bytes}`);
+  return { runs, local: memory.address + offset + data, bytes };
+}
+
+/** Writes received pages into a process, through /proc/PID/mem where they are not writable. @returns bytes written */
+export function writePages(pid: number, frame: Frame): number {
+  const { runs, local, bytes } = decodePages(frame);
+  if (writeRanges(pid, runs, local) === bytes) return bytes;
+  using memory = new ProcessMemory(pid);
+  let at = local;
+  for (const run of runs) {
+    const n = memory.write(run.address, run.length, at);
+    if (n !== run.length)
+      throw new SystemCallError('write process memory', n < 0 ? n : -14, {
+        pid,
+        address: run.address.toString(16),
+        length: run.length,
+      });
+    at += run.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,39 @@
+/** struct clone_args (clone(2)) for a call that a stopped task makes for the engine. */
+import { nr } from '../../sys/x64/numbers.ts';
+import { layout, type InjectedCall, type Stub } from './stub.ts';
+
+/** linux/sched.h */
+export const cloneFlag = {
+  vm: 0x100,
+  fs: 0x200,
+  files: 0x400,
+  sighand: 0x800,
+  pidfd: 0x1000,
+  vfork: 0x4000,
+  parent: 0x8000,
+  thread: 0x10000,
+  sysvsem: 0x40000,
+  settls: 0x80000,
+  parentSettid: 0x100000,
+  childCleartid: 0x200000,
+  childSettid: 0x1000000,
+  io: 0x80000000,
+  clearSighand: 2 ** 32,
+} as const;
+
+/** struct clone_args (88 bytes): flags 0, exit_signal 32, set_tid 64, set_tid_size 72; clone(2). */
+export function writeCloneArguments(
+  stub: Stub,
+  options: { flags: number; exitSignal: number; tid: number },
+): InjectedCall {
+  const { memory } = stub;
+  memory.u8.fill(0, layout.scratch, layout.scratch + 128);
+  memory.write64(layout.scratch, options.flags);
+  memory.write64(layout.scratch + 32, options.exitSignal);
+  if (options.tid) {
+    memory.write64(layout.scratch + 64, stub.scratchAddress(100));
+    memory.write64(layout.scratch + 72, 1);
+    memory.u32[(layout.scratch + 100) / 4] = options.tid;
+  }
+  return [nr.clone3, stub.scratchAddress(0), 88];
+}

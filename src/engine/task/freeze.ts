@@ -1,0 +1,317 @@
+/** Stopping all threads of a process at places where they can be captured. */
+import { SystemCallError } from '../../sys/errors.ts';
+import { canNameThreads } from '../../sys/descriptors.ts';
+import { deliverAndStop, SIGSTOP } from '../../sys/own_stops.ts';
+import {
+  childrenOfThread,
+  exists,
+  hasEnded,
+  livingThread,
+  mappings,
+  statFields,
+  status as procStatus,
+  threadIds,
+} from '../../sys/procfs.ts';
+import {
+  endedUnreported,
+  ESRCH,
+  eventWithin,
+  reap,
+  RunningTask,
+  StoppedTask,
+  TaskEnded,
+  traceOption,
+  type TaskStatus,
+} from '../../sys/ptrace.ts';
+import { kernel } from '../../sys/kernel.ts';
+import { nr } from '../../sys/x64/numbers.ts';
+import { ERESTART_RESTARTBLOCK } from '../../sys/x64/registers.ts';
+import { readClock } from './clocks.ts';
+import { actsByDefault, stopSignals } from './default_actions.ts';
+import { frozenTask, type FrozenTask } from './frozen_task.ts';
+import { endsWithEintr, giveCode } from './interrupted_calls.ts';
+import { DeadlineExceeded, type Loop } from '../link/loop.ts';
+import { cutWrite, finishWrite } from './partial_writes.ts';
+import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
+import { goesOnWithUnknown, restartedCallOf } from './restarted_call.ts';
+import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
+import { goOnWaiting, timeoutOf } from './timed_waits.ts';
+import { Vdso } from './vdso.ts';
+
+export const deputyOptions =
+  traceOption.calls | traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exec;
+
+/** The process cannot be frozen now; it goes on as it was. */
+export class CannotFreeze extends Error {
+  readonly code: 'traced' | 'no-such-process' | 'stays-home' | 'busy';
+  constructor(pid: number, code: CannotFreeze['code'], reason: string) {
+    super(`Cannot freeze process ${pid}: ${reason}`);
+    this.name = 'CannotFreeze';
+    this.code = code;
+  }
+}
+
+const KCMP_VM = 1;
+
+function sharesMemory(pid: number, other: number): boolean {
+  return other > 0 && kernel.call(nr.kcmp, pid, other, KCMP_VM, 0, 0) === 0;
+}
+
+/** Between vfork and exec a process has its parent's memory: this passes. @throws CannotFreeze */
+function refuseBorrower(pid: number): void {
+  const view = livingThread(pid);
+  if (view !== undefined && sharesMemory(view, Number(statFields(pid)(4))))
+    throw new CannotFreeze(pid, 'busy', 'it uses the memory of its parent (vfork)');
+}
+
+/** Threads that wait for a vfork: nothing stops them before it is over, and the others need not stand still for that. */
+function waitForVfork(pid: number, tid: number): boolean {
+  return childrenOfThread(pid, tid).some((child) => sharesMemory(tid, child));
+}
+
+/** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
+export async function untilStopped(loop: Loop, task: RunningTask, milliseconds: number): Promise<StoppedTask> {
+  const status = await untilEvent(loop, task.tid, milliseconds);
+  if (status.kind !== 'stopped') throw new TaskEnded(task.tid, status);
+  return new StoppedTask(task.tid, status.signal, status.event);
+}
+
+async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promise<TaskStatus> {
+  // Most tasks stop within microseconds; only those that sleep uninterruptibly are waited for through the loop.
+  const soon = loop.takeUnclaimed(tid) ?? eventWithin(tid, 2);
+  if (soon) return soon;
+  let cancel = (): unknown => false;
+  try {
+    return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => {
+      const look = (): void => {
+        if (hasEnded(tid)) resolve(reap(tid) ?? endedUnreported);
+        else cancel = loop.after(endedLook, look);
+      };
+      cancel = loop.after(endedLook, look);
+      loop.onTask(tid, resolve);
+    });
+  } finally {
+    cancel();
+    loop.forgetTask(tid);
+  }
+}
+
+/** Milliseconds until a task that does not stop is looked at: the end of a main thread is not announced. */
+const endedLook = 20;
+
+/** Waits until a task that is on its way to its end has got there. @throws DeadlineExceeded */
+export async function untilEnded(loop: Loop, tid: number, milliseconds: number): Promise<void> {
+  for (const start = performance.now(); !hasEnded(tid); await loop.sleep(1))
+    if (performance.now() - start > milliseconds) throw new DeadlineExceeded(`see task ${tid} end`, milliseconds);
+}
+
+/** Looks at the list of threads until all are stopped. One is enough if none is made or ends meanwhile. */
+const maximumRounds = 500;
+
+/**
+ * Seizes and stops all threads. On failure everything is let go again.
+ * @returns all that live, the main thread first, the others by id
+ */
+export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask[]> {
+  const frozen = new Map<number, FrozenTask>();
+  const asked = new Set<number>();
+  refuseBorrower(pid);
+  try {
+    for (let round = 0, done = false; !done; round++) {
+      if (round > maximumRounds) throw new CannotFreeze(pid, 'stays-home', 'its threads come and go too fast');
+      const found = await freezeNew(loop, pid, frozen, asked);
+      if (found) continue;
+      // The list breaks off at a thread that ends while it is read (next_tid in fs/proc/base.c): only the count is sure.
+      if (frozen.size < threadCount(pid)) await loop.sleep(1);
+      else done = !leaveVdso(frozen);
+    }
+    if (frozen.size === 0) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
+    if (!frozen.has(pid) && !canNameThreads)
+      throw new CannotFreeze(pid, 'stays-home', 'its main thread has ended, and this kernel is older than Linux 6.9');
+    refuseBorrower(pid);
+    // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
+    for (const { task } of frozen.values()) task.setOptions(deputyOptions);
+  } catch (error) {
+    thaw(loop, pid, [...frozen.values()]);
+    for (const tid of asked) letGo(loop, tid);
+    if (!exists(pid)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
+    if (error instanceof DeadlineExceeded) throw new CannotFreeze(pid, 'busy', 'a thread of it does not stop');
+    throw error;
+  }
+  return [...frozen.values()].sort((a, b) =>
+    a.task.tid === pid ? -1 : b.task.tid === pid ? 1 : a.task.tid - b.task.tid,
+  );
+}
+
+/** How many threads a process has, those that are ending included, but not a main thread that has ended. */
+function threadCount(pid: number): number {
+  return Number(procStatus(pid).get('Threads') ?? 0) - (hasEnded(pid) ? 1 : 0);
+}
+
+/** Stops the threads that are not stopped yet; `asked` are those that have still to stop. @returns whether there were any */
+async function freezeNew(
+  loop: Loop,
+  pid: number,
+  frozen: Map<number, FrozenTask>,
+  asked: Set<number>,
+): Promise<boolean> {
+  const sleeps = new Map<number, Sleep | undefined>();
+  const left = threadIds(pid).filter((tid) => !frozen.has(tid));
+  const lending = left.filter((tid) => waitForVfork(pid, tid));
+  for (const tid of lending.length ? lending : left) {
+    const task = RunningTask.seize(tid, traceOption.calls);
+    if (task instanceof SystemCallError) {
+      if (task.errno !== ESRCH) refuseTraced(pid, tid);
+      continue; // it ends
+    }
+    asked.add(tid);
+    sleeps.set(tid, observeSleep(tid));
+    task.interrupt();
+  }
+  for (const [tid, sleep] of sleeps) {
+    const stopped = await stopOne(loop, new RunningTask(tid));
+    asked.delete(tid);
+    const entry = stopped && withRestartedCall({ ...stopped, ...beginOfSleep(stopped.task, sleep) });
+    if (!entry) continue;
+    frozen.set(tid, entry);
+    if (goesOnWithUnknown(entry)) throw new CannotFreeze(pid, 'busy', 'it is just going on with an interrupted call');
+  }
+  return sleeps.size > 0;
+}
+
+function withRestartedCall(frozen: FrozenTask): FrozenTask | undefined {
+  if (!goesOnWithUnknown(frozen)) return frozen;
+  const found = restartedCallOf(frozen.task);
+  return found && { ...found, since: readClock('monotonic') };
+}
+
+/** A thread that could not be seized: one that is just ending cannot be either, and is no reason to give up. */
+function refuseTraced(pid: number, tid: number): void {
+  let fields: Map<string, string>;
+  try {
+    fields = procStatus(tid);
+  } catch {
+    return; // it has ended
+  }
+  if (/^[ZX]/.test(fields.get('State') ?? 'X')) return;
+  const tracer = Number(fields.get('TracerPid') ?? 0);
+  if (tracer !== 0 && processOf(tracer) === process.pid)
+    throw new CannotFreeze(pid, 'busy', 'it waits at home for a vfork, or for an earlier attempt to end');
+  const reason =
+    tracer === 0
+      ? 'the kernel does not let it be traced'
+      : `it is already traced by process ${tracer} (a debugger or strace?)`;
+  throw new CannotFreeze(pid, 'traced', reason);
+}
+
+/** The process that a thread belongs to: TracerPid names the tracing thread, and ours are the engine's workers. */
+function processOf(tid: number): number {
+  try {
+    return Number(procStatus(tid).get('Tgid') ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Lets go of a thread that has not stopped in time, as soon as it does. */
+function letGo(loop: Loop, tid: number): void {
+  loop.onTask(tid, (event) => {
+    loop.forgetTask(tid);
+    if (event.kind === 'stopped')
+      new StoppedTask(tid, event.signal, event.event).detach(event.event ? 0 : event.signal);
+  });
+}
+
+/**
+ * Of a task that has just been stopped: since when it had waited. If it was not asleep when it was looked at, what it waits
+ * in began only now; and where the kernel counts time-outs down, it has just done so.
+ */
+export function beginOfSleep(task: StoppedTask, sleep: Sleep | undefined): { since: bigint; restartOf: number } {
+  const now = readClock('monotonic');
+  const registers = task.registers(); // and the task has left its CPU: its sleeps are counted
+  // At once, so that the program does not see our stop even if this engine dies.
+  if (endsWithEintr(registers)) task.setRegisters(giveCode(registers));
+  const countedDown = timeoutOf(registers.syscall, registers.syscallArguments)?.kind === 'counted';
+  if (!sleep || !stoppedIn(task.tid, sleep)) return { since: now, restartOf: 0 };
+  return { since: countedDown ? now : beginOfSocketWait(task.tid, sleep), restartOf: sleep.restartOf };
+}
+
+async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
+  try {
+    for (let running = task; ;) {
+      const stopped = await untilStopped(loop, running, 3000);
+      if (stopped.event !== 0 || !stopsHere(stopped)) return frozenTask(stopped);
+      running = deliverAndStop(stopped);
+    }
+  } catch (error) {
+    if (error instanceof TaskEnded) return undefined;
+    throw error;
+  }
+}
+
+/** A signal that stops the process acts in this kernel, before it is captured: the parent is told once, by this kernel. */
+function stopsHere(stop: StoppedTask): boolean {
+  if (stop.signal === SIGSTOP) return true;
+  return stopSignals.has(stop.signal) && actsByDefault(stop.tid, stop.signal);
+}
+
+/** Gets all threads out of the vDSO. @returns whether any ran meanwhile */
+function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
+  const [view] = frozen.keys();
+  if (view === undefined) return false;
+  const vdso = new Vdso(view, mappings(view));
+  const inside = [...frozen].filter(([, { task }]) => vdso.holds(task));
+  for (const [tid, entry] of inside) {
+    let outside = vdso.leave(entry);
+    while (outside?.pendingSignal && stopsHere(outside.task))
+      outside = frozenTask(deliverAndStop(outside.task).waitStop());
+    if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside.task, undefined) });
+    else frozen.delete(tid);
+  }
+  return inside.length > 0;
+}
+
+/** Lets stopped threads go on untraced, as if they had never been stopped. */
+export function thaw(loop: Loop, pid: number, threads: readonly FrozenTask[]): void {
+  for (const frozen of threads) {
+    let begun: (() => void) | undefined;
+    try {
+      resumeWait(frozen);
+      if (frozen.since !== undefined && !frozen.pendingSignal)
+        begun = limitSocketWait(loop, frozen.task, pid, frozen.since);
+      letGoOn(loop, frozen);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      frozen.task.detach(); // it was killed meanwhile
+    }
+    begun?.();
+  }
+}
+
+/** A write that our stop cut short goes on; all others are let go as they are. */
+function letGoOn(loop: Loop, { task, pendingSignal }: FrozenTask): void {
+  if (!pendingSignal) {
+    const registers = task.registers();
+    const written = cutWrite(registers, task.tid, 0);
+    if (written) {
+      task.setRegisters(registers);
+      return finishWrite(loop, task, written);
+    }
+  }
+  task.detach(pendingSignal?.signal ?? 0);
+}
+
+/** A wait that will be made again waits for the rest of its time; others the kernel takes up by itself. */
+function resumeWait({ task, since }: FrozenTask): void {
+  const registers = task.registers();
+  if (since !== undefined && registers.interrupted && registers.number('rax') !== ERESTART_RESTARTBLOCK)
+    goOnWaiting(task, since);
+}
+
+/** @throws TaskEnded: a frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */
+export function assertAlive(frozen: readonly FrozenTask[]): void {
+  for (const { task } of frozen) {
+    const status = reap(task.tid);
+    if (status) throw new TaskEnded(task.tid, status);
+  }
+}
