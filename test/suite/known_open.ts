@@ -11,15 +11,7 @@ interface OpenCase {
   reason: string;
 }
 
-const open: readonly OpenCase[] = [
-  {
-    suite: 'programs',
-    name: 'stop-while-waiting',
-    modes: ['moved'],
-    reason:
-      'a futex wait that was stopped before the way home now and then ends with EFAULT after it: not understood yet',
-  },
-];
+const open: readonly OpenCase[] = [];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
 export function openReason(suite: string, name: string, mode: Mode): string | undefined {

@@ -50,9 +50,11 @@ export function carryCall(tid: number, registers: Registers, restartOf: number):
     return 0;
   }
   giveCode(registers);
-  if (registers.number('rax') !== ERESTART_RESTARTBLOCK) return 0;
+  // Whoever goes on may have been stopped just before it did, by any of the codes.
   const goingOn = registers.syscall === nr.restart_syscall;
+  if (!goingOn && registers.number('rax') !== ERESTART_RESTARTBLOCK) return 0;
   const call = goingOn ? restartOf : registers.syscall;
+  if (goingOn && call !== 0) registers.set('rax', ERESTART_RESTARTBLOCK);
   if (call !== nr.futex) return call;
   // The word that it waits for is in the body: a futex is waited for where the body is, from the beginning. When that
   // was is not known for one that has been taken up before: a short wait counts from then, a long one ends as futex(2)'s
