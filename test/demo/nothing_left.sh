@@ -18,6 +18,7 @@ RANDOM=${2:-$$}
 echo "seed ${2:-$$}"
 cd "$here/../.." || exit 2
 export NODE_DISABLE_COMPILE_CACHE=1 # npm's own, in /tmp
+export PATH="$PWD/node_modules/.bin:$PATH" # the project's Node, as under npm
 mkdir /run/judge
 failed=0
 
