@@ -40,6 +40,8 @@ export interface Case {
    */
   readonly announces?: boolean;
   readonly movesAnother?: boolean;
+  /** It is a job of several processes, which move as one, and in chaos each by itself; see `family_moves.ts`. */
+  readonly family?: boolean;
   readonly stimuli?: readonly Stimulus[];
   /** When `moved` migrates: `early` (within the first second, and it stays away), or away and home again, in seconds. */
   readonly schedule: 'early' | { readonly leave: number; readonly back: number };

@@ -22,7 +22,9 @@ export async function saveFailure({ lab, one, mode, pid, root }: Failure): Promi
     const from = lab.home.outsidePath(`${lab.directoryOf(one.name)}/${name}`);
     if (existsSync(from)) copyFileSync(from, join(directory, name));
   }
-  writeFileSync(join(directory, 'process.txt'), describeProcess(lab.home.outsidePath(`/proc/${pid}`)));
+  const members = await lab.control.jobs().catch(() => []);
+  for (const id of new Set([pid, ...members.flatMap(({ processes }) => processes)]))
+    writeFileSync(join(directory, `process_${id}.txt`), describeProcess(lab.home.outsidePath(`/proc/${id}`)));
   for (const host of lab.hosts) {
     writeFileSync(join(directory, `${host.name}.log`), lab.logsOf(host));
   }
@@ -36,7 +38,7 @@ const taskFiles = ['status', 'syscall', 'wchan', 'stack'] as const;
 function describeProcess(directory: string): string {
   if (!existsSync(`${directory}/task`)) return 'the process had ended\n';
   const tasks = readdirSync(`${directory}/task`).flatMap((task) => taskFiles.map((name) => `task/${task}/${name}`));
-  return ['maps', ...tasks].map((name) => `== ${name}\n${readOr(`${directory}/${name}`)}\n`).join('');
+  return ['comm', 'maps', ...tasks].map((name) => `== ${name}\n${readOr(`${directory}/${name}`)}\n`).join('');
 }
 
 function readOr(path: string): string {

@@ -54,3 +54,12 @@ test('`judge` fails a case when even the reference run did not end as it must', 
   const faults = judge(program, 'home', broken, found({ end: { status: 'exit 1', seconds: 1 } }));
   assert.deepEqual(faults, ['ended with exit 1 at home without us, exit 0 expected: FAILED a.c:3']);
 });
+
+test('`judge` asks for half of the share in chaos, where home is one of the places', () => {
+  const used = { home: 5, away: 5, daemons: 0 };
+  assert.deepEqual(judge(workload, 'chaos', reference, found({ moves: 9, used })), []);
+  const little = found({ moves: 9, used: { home: 6, away: 4, daemons: 0 } });
+  assert.deepEqual(judge(workload, 'chaos', reference, little), [
+    '40 % of its CPU time was used on other hosts, 45 % wanted',
+  ]);
+});

@@ -15,11 +15,11 @@ import type { Host } from '../bed/host.ts';
 import { type Case, type Line, type Mode, modes, type Summary } from './case.ts';
 import type { Reference } from './judge.ts';
 import { Lab } from './lab.ts';
-import { type Random, randomFrom } from './modes.ts';
 import { installPackages } from './packages.ts';
 import { buildFor, programCases } from './programs.ts';
 import { printLine, printSummary } from './report.ts';
 import { runCase, runReference, type Setting } from './run_case.ts';
+import { type Random, randomFrom } from './trip.ts';
 import { workloads } from './workloads.ts';
 
 class UsageError extends Error {}

@@ -1,36 +1,11 @@
 /**
  * How a mode moves a running program. `home` never does, `remote` leaves it to mosrun; the others migrate by command.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Case, Mode } from './case.ts';
+import type { Mode } from './case.ts';
 import { RefusedError } from '../../src/wire/line_errors.ts';
-import type { Control } from './control.ts';
+import { moveFamily } from './family_moves.ts';
+import { pause, type Random, settleMs, type Trip } from './trip.ts';
 
-export interface Trip {
-  readonly control: Control;
-  readonly pid: number;
-  /** Names of the hosting nodes. */
-  readonly away: readonly string[];
-  readonly schedule: Case['schedule'];
-  /** Fires when the program has ended. */
-  readonly ended: AbortSignal;
-}
-
-/** Between 0 and 1. `mulberry32`: small, and the same for the same seed everywhere. */
-export type Random = () => number;
-
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** A program is given this long to get past its start (dynamic linking, opening its files) before it is moved. */
-const settleMs = 400;
 /** After this, a program that mosrun placed is taken to have arrived, or to have been brought home by its own start. */
 const arrivalMs = 300;
 /** How long a process that is busy (arriving, on its way back) may refuse. */
@@ -38,6 +13,7 @@ const busyPatienceMs = 20_000;
 
 /** Moves the program as `mode` asks, until it has ended; the number of migrations that succeeded. */
 export async function moveAbout(mode: Mode, trip: Trip, random: Random): Promise<number> {
+  if (trip.family !== undefined) return moveFamily(mode, { ...trip, family: trip.family }, random);
   switch (mode) {
     case 'home':
       return 0;
@@ -117,13 +93,5 @@ async function migrate(trip: Trip, to: string): Promise<number> {
       const busy = error instanceof RefusedError && error.code === 'busy';
       if (!busy || Date.now() > giveUp) throw error;
     }
-  }
-}
-
-async function pause(milliseconds: number, trip: Trip): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, { signal: trip.ended });
-  } catch {
-    // it has ended: the caller looks at the signal
   }
 }

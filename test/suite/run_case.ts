@@ -7,8 +7,9 @@ import type { Case, Line, Mode } from './case.ts';
 import { saveFailure } from './evidence.ts';
 import { judge, type Reference } from './judge.ts';
 import type { Lab } from './lab.ts';
-import { moveAbout, type Random } from './modes.ts';
+import { moveAbout } from './modes.ts';
 import { clear, digestOf, type Ended, Running } from './running.ts';
+import type { Random } from './trip.ts';
 import { Watch } from './watch.ts';
 
 export interface Setting {
@@ -76,8 +77,10 @@ async function travel(setting: Setting, one: Case, mode: Mode, running: Running)
   const { control, hosting } = setting.lab;
   await running.becomeReady();
   const pid = running.pidToMove();
-  const watch = new Watch(control, pid);
-  const trip = { control, pid, away: hosting.map((host) => host.name), schedule: one.schedule, ended: running.ended };
+  const family = one.family ? one.name : undefined;
+  const watch = new Watch(control, (row) => (family === undefined ? row.pid === pid : row.job === family));
+  const away = hosting.map((host) => host.name);
+  const trip = { control, pid, family, away, schedule: one.schedule, ended: running.ended };
   const moving = moveAbout(mode, trip, setting.random).then(
     (moves) => ({ moves, refused: '' }),
     (error: unknown) => ({ moves: 0, refused: error instanceof Error ? error.message : String(error) }),
@@ -87,10 +90,12 @@ async function travel(setting: Setting, one: Case, mode: Mode, running: Running)
 }
 
 function launcherOf(lab: Lab, one: Case, mode: Mode): readonly string[] {
-  if (mode === 'home') return [lab.mosrun, '-h'];
+  const job = one.family ? ['-J', one.name] : [];
+  if (mode === 'home') return [lab.mosrun, '-h', ...job];
   // Where another process than the started one is to move, mosrun would place the wrong one.
-  if (mode === 'remote' && !one.movesAnother) return [lab.mosrun, '-r', lab.hosting[0].name];
-  return []; // an ordinary program that was never told of us
+  if (mode === 'remote' && !one.movesAnother) return [lab.mosrun, '-r', lab.hosting[0].name, ...job];
+  // A family is moved as a job; else it is an ordinary program that was never told of us.
+  return one.family ? [lab.mosrun, ...job] : [];
 }
 
 async function snapshotLater(lab: Lab, ended: AbortSignal): Promise<CpuSnapshot | undefined> {

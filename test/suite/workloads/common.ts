@@ -1,6 +1,4 @@
 /** What several workloads share. */
-import type { Mode } from '../case.ts';
-
 /** Text with a heavy-tailed choice of words: compresses as real text does. Made once, beside the cases' directories. */
 export const corpus = `[ -f ../corpus.txt ] || { /usr/bin/python3 - <<'P'
 import random
@@ -15,5 +13,3 @@ mv ../corpus.part ../corpus.txt; }
 
 export const common = { schedule: 'early', shareAway: 0.9 } as const;
 export const stdout = { file: 'stdout' } as const;
-/** The CPU time is used by children, of which only a placed job moves all. */
-export const placed: readonly Mode[] = ['home', 'remote'];

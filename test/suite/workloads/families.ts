@@ -1,6 +1,6 @@
 /** Jobs of several processes: shells, pools, builds. */
 import type { Case } from '../case.ts';
-import { common, placed, stdout } from './common.ts';
+import { common, stdout } from './common.ts';
 
 export const families: readonly Case[] = [
   {
@@ -15,7 +15,7 @@ export const families: readonly Case[] = [
       `seq 1 1500000 | gawk '{x=$1; for(i=0;i<9;i++) x=(x*1103515245+12345)%2147483648; print x, $1}' | sort -n | gawk '{s=(s*31+$2)%1000003; if(NR%100000==0) print NR, s}' | tail -n 5`,
     ],
     shareAway: 0.5,
-    modes: placed,
+    family: true,
     verify: stdout,
   },
   {
@@ -45,7 +45,7 @@ if __name__=='__main__':
             print(*ours.recv()); p.join(); assert p.exitcode==0
 E`,
     command: ['/usr/bin/python3', 'n.py'],
-    modes: placed,
+    family: true,
     verify: stdout,
   },
   {
@@ -73,7 +73,7 @@ with open('Makefile','w') as f:
 P`,
     command: ['sh', '-c', 'make -s clean && exec make -s -j4'],
     shareAway: 0.6,
-    modes: placed,
+    family: true,
     verify: stdout,
   },
 ];
