@@ -573,7 +573,7 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
   pkey_mprotect: home(address, value, value, value),
   pkey_alloc: home(value, value),
   pkey_free: home(value),
-  mbind: home(address, value, value, address, value, value),
+  mbind: noted(special(address, value, value, address, value, value), 'local where it names no node of the machine'),
   set_mempolicy: home(value, address, value),
   get_mempolicy: home(address, address, value, address, value),
   set_mempolicy_home_node: home(address, value, value, value),

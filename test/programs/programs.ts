@@ -163,6 +163,7 @@ const memory: readonly Program[] = [
   program('mremap'),
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'], endsAtHome: true }),
   program('memory-flags-fork', { source: 'memory_flags.c', args: ['fork'], endsAtHome: true }),
+  program('memory-policy'),
   program('mlock'),
   program('limit-memory', { mayComeHome: true }),
   program('fault-memory'),

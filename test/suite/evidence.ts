@@ -1,6 +1,6 @@
 /** What may explain a failure, in one directory per case and mode: output, daemons' logs, the process as /proc shows it. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Case, Mode } from './case.ts';
 import type { Lab } from './lab.ts';
 
@@ -13,14 +13,17 @@ export interface Failure {
   readonly root: string;
 }
 
+/** Output of this many bytes and less is kept. */
+const largestOutput = 16 << 20;
+
 /** Returns the directory. What was saved first stays: of a hanging case, the state while it hung. */
 export async function saveFailure({ lab, one, mode, pid, root }: Failure): Promise<string> {
   const directory = join(root, `${one.name}-${mode}`);
   if (existsSync(directory)) return directory;
   mkdirSync(directory, { recursive: true });
-  for (const name of ['stdout', 'stderr']) {
+  for (const name of new Set(['stdout', 'stderr', one.verify.file])) {
     const from = lab.home.outsidePath(`${lab.directoryOf(one.name)}/${name}`);
-    if (existsSync(from)) copyFileSync(from, join(directory, name));
+    if (existsSync(from) && statSync(from).size <= largestOutput) copyFileSync(from, join(directory, basename(name)));
   }
   const members = await lab.control.jobs().catch(() => []);
   for (const id of new Set([pid, ...members.flatMap(({ processes }) => processes)]))

@@ -11,7 +11,20 @@ interface OpenCase {
   reason: string;
 }
 
-const open: readonly OpenCase[] = [];
+const open: readonly OpenCase[] = [
+  {
+    suite: 'workloads',
+    name: 'hmmsearch',
+    modes: ['remote', 'moved', 'ping-pong'],
+    reason: 'its many small reads use more than a tenth of its CPU time at home',
+  },
+  {
+    suite: 'workloads',
+    name: 'lammps',
+    modes: ['remote', 'moved'],
+    reason: 'its start maps System V shared memory, comes home for it and does not leave again',
+  },
+];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
 export function openReason(suite: string, name: string, mode: Mode): string | undefined {

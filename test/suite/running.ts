@@ -116,7 +116,8 @@ export async function clear(lab: Lab, one: Case): Promise<void> {
 /** Digest of the output that must be identical; a sentence where there is none. */
 export async function digestOf(lab: Lab, one: Case): Promise<string> {
   const { file, filter } = one.verify;
-  const script = `set -e; ${filter ?? 'cat'} < ${file} | sha256sum`;
+  const script = `set -e; { ${filter ?? 'cat'}
+} < ${file} | sha256sum`;
   const run = await lab.home.run(['sh', '-c', script], { cwd: lab.directoryOf(one.name), timeoutMs: 60_000 });
   return run.code === 0 ? run.stdout.toString().trim() : `no output: ${run.stderr.toString().trim()}`;
 }

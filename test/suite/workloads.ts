@@ -4,6 +4,7 @@
  */
 import type { Case } from './case.ts';
 import { families } from './workloads/families.ts';
+import { scientific } from './workloads/scientific.ts';
 import { singlePrograms } from './workloads/single.ts';
 
-export const workloads: readonly Case[] = [...singlePrograms, ...families];
+export const workloads: readonly Case[] = [...singlePrograms, ...scientific, ...families];

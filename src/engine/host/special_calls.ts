@@ -110,6 +110,12 @@ const specials: Readonly<Record<string, SpecialCall>> = {
     if (!(Number(call.args[2]) & MS_SYNC)) return body.letThrough(thread, call);
     body.request(thread, frameType.syncFiles, {}, () => body.letThrough(thread, call));
   },
+  mbind: (body, thread, call) => {
+    // An empty set of nodes is the same on every machine; which other memory may be moved depends on rights at home.
+    const [, , , nodes, , flags] = sixNumbers(call);
+    if (nodes !== 0 || flags & MPOL_MF_MOVE_ALL) return body.comeHome(thread, 'mbind');
+    body.letThrough(thread, call);
+  },
   clock_gettime: (body, thread, call) => {
     const clock = Number(BigInt.asIntN(32, call.args[0]));
     if (clock !== 2 && clock !== 3) return body.comeHome(thread, `clock ${clock}`);
@@ -246,6 +252,7 @@ function writeTimespec(body: BodyHost, address: number, nanoseconds: number): nu
   return body.write(address, new Uint8Array(words.buffer)) ? 0 : -14;
 }
 
+const MPOL_MF_MOVE_ALL = 4;
 const MS_SYNC = 4;
 const MAP_PRIVATE = 2;
 const MAP_TYPE = 15;
