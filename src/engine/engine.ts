@@ -97,6 +97,8 @@ class Engine {
   readonly #workers: WorkerHandle[] = [];
   /** Which worker serves a process that is away. */
   readonly #owners = new Map<number, WorkerHandle>();
+  /** Those of them that are away, and do not just try to leave. */
+  readonly #away = new Set<number>();
   readonly #returned = new Map<number, ReturnedProcess & { since: number }>();
   readonly #history = new CallHistory();
   readonly #moves = new Map<number, number>();
@@ -143,12 +145,14 @@ class Engine {
     if ('began' in reply) {
       const { pid, parent } = reply.began;
       this.#owners.set(pid, worker);
+      this.#away.add(pid);
       this.#events.add(parent ? { event: 'born', pid, parent } : { event: 'left', pid });
     }
     if ('executed' in reply) this.#events.add({ event: 'executed', ...reply.executed });
     if (!('returned' in reply)) return;
     const { pid, cpuMs, how } = reply.returned;
     this.#owners.delete(pid);
+    this.#away.delete(pid);
     this.#events.add({ event: 'used', pid, cpuMs });
     if (how === 'ended') this.#forget(pid);
     else {
@@ -230,7 +234,8 @@ class Engine {
       this.#moves.set(pid, (this.#moves.get(pid) ?? 0) + 1);
       return result;
     } catch (error) {
-      this.#owners.delete(pid);
+      // One that was just being born elsewhere could not leave from here, but is away meanwhile.
+      if (!this.#away.has(pid)) this.#owners.delete(pid);
       throw error;
     }
   }

@@ -194,7 +194,9 @@ class EngineWorker {
   async #departAll(pids: readonly number[], to: Peer, progress: Progress): Promise<unknown> {
     const [pid] = pids;
     const away = pids.find((each) => this.#away.has(each) || this.#leaving.has(each));
-    if (away !== undefined) throw new StaysHome(pid, `it shares memory with process ${away}, which is not here`);
+    // It is just being born, or they leave or come home this moment: those that share memory are never apart for long.
+    if (away !== undefined)
+      throw new CannotFreeze(pid, 'busy', `it shares memory with process ${away}, which is not here`);
     if (pids.length > mostCompanions) throw new StaysHome(pid, `it shares memory with ${pids.length - 1} processes`);
     const convoy = pids.length > 1 ? new Convoy(this.#loop, pids) : undefined;
     const [first, ...others] = pids.map((each) => new Departure(this.#home, each, to, convoy));

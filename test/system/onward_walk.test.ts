@@ -56,6 +56,9 @@ describe('a program whose onward move is broken goes on', { skip, concurrency: o
           });
         });
       }
+      await t.test('the command hears at once that the program has ended', { timeout: 4 * PATIENCE_MS }, () =>
+        hearOfEnd(cluster, step),
+      );
       if (step !== 'onward-ready') return;
       await t.test("after kill -9 of the last node's engine", { timeout: 4 * PATIENCE_MS }, async () => {
         const kill = (): Promise<void> => cluster.killDaemon(cluster.host('n2'), 'engine');
@@ -90,4 +93,16 @@ async function survive(cluster: Cluster, step: OnwardStep, damage: Damage): Prom
   await untilUntouched(counter.process.outsidePid);
   await counter.goesOn();
   await counter.finish();
+}
+
+async function hearOfEnd(cluster: Cluster, step: OnwardStep): Promise<void> {
+  const counter = await Counter.start(cluster);
+  const { pid } = counter;
+  await moved(cluster, pid, 'n2');
+  const move = cluster.home.spawn([command('mosmigrate'), String(pid), 'n3']);
+  await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
+  counter.process.kill('SIGKILL');
+  const { code } = await move.wait(PATIENCE_MS / 2); // less than an engine waits for an answer
+  assert.notEqual(code, 0);
+  assert.match(move.readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
 }

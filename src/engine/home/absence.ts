@@ -372,8 +372,10 @@ export class Absence implements Traveller, SetMember {
     this.#state = 'moving';
     const start = performance.now();
     const { pid, uid, command, peer: present } = this;
-    const ask = <T>(type: number, value: unknown, answer: number): Promise<T> =>
-      this.#question.ask(this.#link, { type, value, answer, whom: `node ${present.name}` });
+    const ask = async <T>(type: number, value: unknown, answer: number): Promise<T> => {
+      if (this.#state === 'gone') throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
+      return this.#question.ask(this.#link, { type, value, answer, whom: `node ${present.name}` });
+    };
     try {
       const { move, left, frozenAt } = await OnwardMove.carry(this.#context, peer, {
         pid,
@@ -482,6 +484,7 @@ export class Absence implements Traveller, SetMember {
     this.#set?.leave(this);
     const cpuTime = how === 'home' ? this.#homecoming?.message.image.cpuTime : undefined;
     this.#gauge.end(cpuTime, new LinkClosed(this.peer.name, how));
+    this.#question.abandon(new CannotFreeze(this.pid, 'no-such-process', 'it ended, or came home, before it went on'));
     this.#recalls.reject(new CannotFreeze(this.pid, 'no-such-process', 'it ended before it came home'));
     if (how !== 'home') {
       for (const tid of this.#deputy.lodgers) kernel.call(nr.kill, tid, SIGKILL);
