@@ -6,7 +6,7 @@ export const frameHeader = 24;
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */
@@ -15,11 +15,12 @@ export const frameType = {
   prepared: 2,
   /** home → hosting: u32 file, u32 zero, u64 offset, bytes. */
   filePages: 3,
-  /** home → hosting: the frozen process without its pages. */
-  image: 4,
+  /** home → hosting: the address space of the frozen process. */
+  space: 4,
   /** both ways: u32 runs, u32 zero, per run u64 address, u64 length; then the bytes. */
   pages: 5,
-  pagesEnd: 6,
+  /** both ways, after the pages: the rest of the process. */
+  image: 6,
   ready: 7,
   go: 8,
   /** either side, before `go`: give up, with the reason. */
@@ -36,7 +37,7 @@ export const frameType = {
   signal: 14,
   /** home → hosting: come home. */
   recall: 15,
-  /** hosting → home: the image of the body that comes home. */
+  /** hosting → home: the address space of the body that comes home. */
   homecoming: 16,
   /** hosting → home: the body ended. home → hosting: the deputy ended. */
   ended: 17,

@@ -6,7 +6,7 @@ import { kernel } from '../../sys/kernel.ts';
 import type { StoppedTask, TaskStatus } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { frameType } from '../../wire/frames.ts';
-import type { AddressSpace, IdentifyFile } from '../image/capture.ts';
+import type { IdentifyFile } from '../image/capture.ts';
 import { BodyGauge } from './body_gauge.ts';
 import type { CallCounts } from '../image/call_statistics.ts';
 import type { ForkAnswer, ForkRequest } from '../image/fork_messages.ts';
@@ -15,6 +15,7 @@ import { forkDeputy } from './deputy_fork.ts';
 import { endDeputy } from './end_deputy.ts';
 import type {
   HomecomingMessage,
+  HomecomingState,
   MigrationResult,
   Peer,
   Progress,
@@ -70,7 +71,7 @@ export interface AbsenceOptions {
   /** Mask of the signals that wait here, for the program's signalfds. */
   held: bigint;
   /** As it left: while nothing was served the process can go on from here. A process that was born away has none. */
-  left: { image: ProcessImage; space: AddressSpace } | undefined;
+  left: ProcessImage | undefined;
   /** Of a process that was born away. */
   parent?: number;
   /** Those with whom it shares memory away. */
@@ -120,7 +121,7 @@ export class Absence implements Traveller, SetMember {
     this.#question = new Question(context.loop);
     this.#live = new LiveAtHome(options.supply, () => this.callHome());
     this.#recalls = new Recalls(context.loop);
-    this.#gauge = new BodyGauge(context.loop, options.left?.image.cpuTime ?? 0);
+    this.#gauge = new BodyGauge(context.loop, options.left?.cpuTime ?? 0);
     const events = {
       ended: (status: TaskStatus) => this.#onEnded(status),
       executed: (stop: StoppedTask) => this.#onExecuted(stop),
@@ -249,8 +250,8 @@ export class Absence implements Traveller, SetMember {
         return this.#onHomecoming(frameJson(frame));
       case frameType.pages:
         return this.#onPages(frame);
-      case frameType.pagesEnd:
-        return this.#onHome();
+      case frameType.image:
+        return this.#onHome(frameJson(frame));
       case frameType.ended:
         return this.#onBodyEnded(frameJson<TaskStatus>(frame));
       default:
@@ -361,7 +362,7 @@ export class Absence implements Traveller, SetMember {
     const { left } = this.#options;
     if (!left || this.#state !== 'away')
       throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
-    return this.#deputy.release(left.space.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
+    return this.#deputy.release(left.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
   }
 
   // ---- going on to another node ----
@@ -460,7 +461,8 @@ export class Absence implements Traveller, SetMember {
     if (home) this.#recalls.progress('pages', home.bytes, home.message.bytesToCome);
   }
 
-  #onHome(): void {
+  #onHome(state: HomecomingState): void {
+    this.#homecoming?.complete(state);
     this.complete = true;
     if (this.#set) this.#set.onArrived();
     else this.resume();
@@ -482,7 +484,7 @@ export class Absence implements Traveller, SetMember {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
     this.#set?.leave(this);
-    const cpuTime = how === 'home' ? this.#homecoming?.message.image.cpuTime : undefined;
+    const cpuTime = how === 'home' ? this.#homecoming?.cpuTime : undefined;
     this.#gauge.end(cpuTime, new LinkClosed(this.peer.name, how));
     this.#question.abandon(new CannotFreeze(this.pid, 'no-such-process', 'it ended, or came home, before it went on'));
     this.#recalls.reject(new CannotFreeze(this.pid, 'no-such-process', 'it ended before it came home'));

@@ -8,7 +8,7 @@ import { nr } from '../../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../../wire/frames.ts';
 import { Absence, type HomeContext } from './absence.ts';
 import {
-  captureImage,
+  captureState,
   contentRanges,
   identifyByStat,
   interruptedSignals,
@@ -16,7 +16,6 @@ import {
   refuseProcess,
   refuseThreads,
   StaysHome,
-  type AddressSpace,
   type IdentifyFile,
 } from '../image/capture.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '../image/departure_types.ts';
@@ -25,7 +24,7 @@ import { assertAlive, CannotFreeze, freezeProcess, thaw } from '../task/freeze.t
 import type { FrozenTask } from '../task/frozen_task.ts';
 import type { Convoy } from './convoy.ts';
 import { holdAt } from './hold.ts';
-import type { ProcessImage } from '../image/image.ts';
+import type { ProcessImage, SpaceImage, StateImage } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { drainSignals, newSignals, queueSignals, stillDue } from '../image/pending_signals.ts';
@@ -52,10 +51,8 @@ export class Departure implements Traveller {
   readonly #supply: FileSupply;
   readonly #convoy: Convoy | undefined;
   #link: GuestLink | undefined;
-  #space: AddressSpace | undefined;
+  #space: SpaceImage | undefined;
   #image: ProcessImage | undefined;
-  /** The program's own limits, as they were when it was frozen. */
-  #limits: [string, string][] = [];
   #absence: Absence | undefined;
   readonly state = 'leaving';
   readonly served = 0;
@@ -117,7 +114,7 @@ export class Departure implements Traveller {
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const view = livingThread(this.pid) ?? this.pid;
-    const space = readAddressSpace(view, { identify: this.#identify, own: [], flags: true });
+    const space = readAddressSpace(view, { identify: this.#identify, own: [] });
     const files = this.#supply.announce(space);
     refuseSharers(this.pid, space, { open: true, companions: this.#convoy?.pids });
     const stubBase = freeStubBase(view);
@@ -145,26 +142,27 @@ export class Departure implements Traveller {
       await this.#step('frozen');
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
-      this.#limits = resourceLimits(this.pid);
-      this.#assertFree(main, options.stubBase);
-      this.#context.notes.write(this.pid, options.stubBase, this.#limits);
+      const space = await this.#readSpace(link, main, options);
+      link.sendJson(frameType.space, space);
+      const ranges = contentRanges(main.tid, space, (identity) => this.#supply.files.descriptor(identity));
+      const total = ranges.reduce((sum, r) => sum + r.length, 0);
+      const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
+      // The answer may fail while pages are still being sent: that must not go unhandled.
+      ready.catch(() => {});
+      sent = await sendPages(link, main.tid, ranges, (bytes) => options.progress('pages', bytes, total));
+      await this.#step('pages-sent');
+      this.#context.notes.write(this.pid, options.stubBase, space.limits);
       stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
       setMemoryLimits(this.pid, noLimits);
       {
         using session = stub.borrow(main);
         stub.mapBounce(session);
       }
-      const image = await this.#capture(link, stub, frozen, options.progress);
+      const state = this.#capture(stub, frozen);
+      this.#image = { ...space, ...state };
       await this.#step('captured');
-      link.sendJson(frameType.image, image);
+      link.sendJson(frameType.image, state);
       await this.#step('image-sent');
-      const ranges = contentRanges(stub.view, image, (identity) => this.#supply.files.descriptor(identity));
-      const total = ranges.reduce((sum, r) => sum + r.length, 0);
-      const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
-      // The answer may fail while pages are still being sent: that must not go unhandled.
-      ready.catch(() => {});
-      sent = await sendPages(link, stub.view, ranges, (bytes) => options.progress('pages', bytes, total));
-      await this.#step('pages-sent');
       const { type, text } = await ready;
       await this.#step('ready');
       if (type === frameType.abort) {
@@ -201,20 +199,15 @@ export class Departure implements Traveller {
     return result;
   }
 
-  /** Where the stub comes nothing may be mapped: a program that was executed meanwhile has another layout. */
-  #assertFree(task: StoppedTask, stubBase: number): void {
-    if (mappings(task.tid).some((m) => m.start < stubBase + layout.size && m.end > stubBase))
-      throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
-  }
-
-  async #capture(
+  async #readSpace(
     link: GuestLink,
-    stub: Stub,
-    frozen: readonly FrozenTask[],
-    progress: Progress,
-  ): Promise<ProcessImage> {
-    const own = [{ address: stub.base, length: layout.size }, stub.bounceRange];
-    const space = readAddressSpace(stub.view, { identify: this.#identify, own, flags: true });
+    task: StoppedTask,
+    { stubBase, progress }: { stubBase: number; progress: Progress },
+  ): Promise<SpaceImage> {
+    const space = readAddressSpace(task.tid, { identify: this.#identify, own: [] });
+    // Where the stub comes nothing may be mapped: a program that was executed meanwhile has another layout.
+    if (space.mappings.some((m) => m.start < stubBase + layout.size && m.end > stubBase))
+      throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
     if (!this.#supply.knows(space)) {
       const more = { version: protocolVersion, files: this.#supply.announce(space) };
       await this.#supply.send(link, more, progress);
@@ -222,13 +215,15 @@ export class Departure implements Traveller {
     refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });
     if (this.#supply.watch.look())
       throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
-    this.#space = space;
-    const image = captureImage(stub, frozen, space);
-    image.limits = this.#limits;
-    this.#image = image;
-    if (image.threads.length > 1 && image.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
+    this.#space = { ...space, limits: resourceLimits(this.pid) };
+    return this.#space;
+  }
+
+  #capture(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
+    const state = captureState(stub, frozen);
+    if (state.threads.length > 1 && state.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
       throw new StaysHome(this.pid, 'one of its threads has a timer on its CPU time');
-    return image;
+    return state;
   }
 
   /** Nothing has happened: the threads continue as if they had never been stopped. */
@@ -236,7 +231,7 @@ export class Departure implements Traveller {
     const { loop } = this.#context;
     try {
       const main = frozen[0].task;
-      if (this.#limits.length) setMemoryLimits(this.pid, this.#limits);
+      if (this.#space) setMemoryLimits(this.pid, this.#space.limits);
       if (stub) {
         const tasks = frozen.map(({ task }) => task);
         const threads = tasks.map((task) => ({ tid: task.tid, task }));
@@ -268,9 +263,9 @@ export class Departure implements Traveller {
       stub,
       supply: this.#supply,
       identify: this.#identify,
-      limits: this.#limits,
+      limits: image.limits,
       held,
-      left: { image, space: this.#space! },
+      left: image,
       set: this.#convoy?.set,
     });
     const { deputy } = absence;

@@ -2,9 +2,10 @@
 import { kernel } from '../../sys/kernel.ts';
 import type { StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import type { HomecomingMessage } from '../image/departure_types.ts';
+import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { Deputy } from './deputy.ts';
 import type { Frame } from '../link/link.ts';
+import type { ProcessImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { writePages } from '../image/page_stream.ts';
 import { setMemoryLimits } from '../image/restore.ts';
@@ -16,6 +17,7 @@ const SIGKILL = 9;
 export class Homecoming {
   readonly message: HomecomingMessage;
   bytes = 0;
+  #image: ProcessImage | undefined;
   readonly #deputy: Deputy;
   readonly #start = performance.now();
   readonly #tasks: StoppedTask[];
@@ -25,17 +27,28 @@ export class Homecoming {
     this.#deputy = deputy;
     this.#tasks = deputy.takeApart();
     if (this.#tasks.length === 0) return; // it has ended
-    message.image.signals.push(...deputy.signalsAfter(message.signalsReceived));
-    adoptAddressSpace(deputy.stub, this.#tasks[0], message.image, known);
+    adoptAddressSpace(deputy.stub, this.#tasks[0], message.space, known);
   }
 
   onPages(frame: Frame): void {
     this.bytes += writePages(this.#deputy.stub.view, frame);
   }
 
-  /** All pages are there: it runs. @returns how long it stood still, milliseconds */
+  /** All of it is there. */
+  complete(state: HomecomingState): void {
+    state.signals.push(...this.#deputy.signalsAfter(state.signalsReceived));
+    this.#image = { ...this.message.space, ...state };
+  }
+
+  /** CPU time that the program has used, nanoseconds. */
+  get cpuTime(): number | undefined {
+    return this.#image?.cpuTime;
+  }
+
+  /** It runs. @returns how long it stood still, milliseconds */
   resume(loop: Loop): number {
-    const { image, frozenFor } = this.message;
+    const image = this.#image;
+    if (!image) throw new Error(`Cannot resume process ${this.#deputy.pid}: not all of it is at home`);
     const { stub, lodgers, pid } = this.#deputy;
     const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
     const own = this.#tasks.filter((task) => !lodging.includes(task));
@@ -45,6 +58,6 @@ export class Homecoming {
     for (const { tid } of lodging)
       if (!couples.some(({ child }) => child.tid === tid)) kernel.call(nr.kill, tid, SIGKILL);
     setMemoryLimits(pid, image.limits);
-    return performance.now() - this.#start + frozenFor;
+    return performance.now() - this.#start + this.message.frozenFor;
   }
 }

@@ -6,12 +6,7 @@ import { setMemoryLimits } from '../image/restore.ts';
 import { resumeAtHome } from './take_back.ts';
 
 /** The deputy's memory is as it was: puts its threads back. */
-export function resumeUntouched(
-  loop: Loop,
-  deputy: Deputy,
-  { image }: { image: ProcessImage },
-  limits: [string, string][],
-): void {
+export function resumeUntouched(loop: Loop, deputy: Deputy, image: ProcessImage, limits: [string, string][]): void {
   const tasks = deputy.takeApart();
   if (tasks.length > 0) {
     image.signals.push(...deputy.signalsAfter(0));

@@ -5,9 +5,9 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import { mapFilesPath, readAddressSpace, type AddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { mapFilesPath, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
 import { restoreLodger } from '../image/lodger.ts';
-import type { FileImage, MappingImage, ProcessImage } from '../image/image.ts';
+import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
 import { identityOf } from '../image/live_files.ts';
 import { madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
@@ -78,7 +78,7 @@ const MADV_DONTNEED = 4;
 const MADV_DONTNEED_LOCKED = 24;
 
 function sameKind(
-  image: ProcessImage,
+  image: AddressSpace,
   wanted: MappingImage,
   old: MappingImage,
   oldFiles: readonly FileImage[],
@@ -103,7 +103,7 @@ function overlapping(sorted: readonly MappingImage[], range: { start: number; en
 }
 
 /** The calls that turn the deputy's address space into the body's, without content. `files`: descriptors in the deputy. */
-function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (number | undefined)[]): InjectedCall[] {
+function reconcile(image: AddressSpace, old: AddressSpace, files: readonly (number | undefined)[]): InjectedCall[] {
   const wanted = image.mappings.filter((m) => !specialNames.has(m.name));
   const present = old.mappings.filter((m) => !specialNames.has(m.name));
   const calls: InjectedCall[] = [];
@@ -121,7 +121,7 @@ function reconcile(image: ProcessImage, old: AddressSpace, files: readonly (numb
 }
 
 function makeMapping(
-  image: ProcessImage,
+  image: AddressSpace,
   w: MappingImage,
   present: readonly MappingImage[],
   oldFiles: readonly FileImage[],
@@ -175,13 +175,13 @@ export interface KnownFiles {
 }
 
 /** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
-export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: ProcessImage, known: KnownFiles): void {
+export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: AddressSpace, known: KnownFiles): void {
   const own: Range[] = [{ address: stub.base, length: layout.size }];
   {
     using session = stub.borrow(main);
     stub.unmapBounce(session);
   }
-  const old = readAddressSpace(stub.view, { identify: known.identify, own, flags: true });
+  const old = readAddressSpace(stub.view, { identify: known.identify, own });
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.descriptor(file));
   const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));

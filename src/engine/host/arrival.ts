@@ -11,17 +11,18 @@ import { Berth } from './berth.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { contentRanges, decodeRegisters, readAddressSpace, type AddressSpace } from '../image/capture.ts';
+import { contentRanges, decodeRegisters, readAddressSpace } from '../image/capture.ts';
 import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
 import type { GuestStatus } from './guest_status.ts';
 import { GuestFiles } from './guest_files.ts';
-import type { Preparation, ProcessImage, ThreadImage } from '../image/image.ts';
+import type { Preparation, ProcessImage, SpaceImage, StateImage, ThreadImage } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
-import { bodyImage } from './body_image.ts';
+import { bodyState } from './body_image.ts';
+import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { OnwardOrder } from '../image/onward_messages.ts';
 import { NotNow, ownRanges, sendOn, type OnwardSource, type Paused } from './send_on.ts';
 import { sendPages, writePages } from '../image/page_stream.ts';
@@ -63,6 +64,9 @@ export interface HostContext {
   finished: (guest: Guest) => void;
 }
 
+/** What brings a body. */
+const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.pages, frameType.image]);
+
 /** In the words of `mosps`; before it runs it is arriving. */
 const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
 
@@ -74,6 +78,7 @@ export class Guest {
   /** Where its body is built; a child that was born here has none of its own. */
   #berth: Berth | undefined;
   #family: Family | undefined;
+  #space: SpaceImage | undefined;
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   #stopped = new Map<number, StoppedTask>();
@@ -130,9 +135,8 @@ export class Guest {
   }
 
   #handle(frame: Frame): void {
-    const needsBerth =
-      frame.type === frameType.image || frame.type === frameType.pages || frame.type === frameType.pagesEnd;
-    if (needsBerth && !this.#berth) throw new Error(`Cannot take a frame of type ${frame.type} before its preparation`);
+    if (arriving.has(frame.type) && !this.#berth)
+      throw new Error(`Cannot take a frame of type ${frame.type} before its preparation`);
     switch (frame.type) {
       case frameType.clock:
         return this.#link.sendJson(frameType.clock, {
@@ -145,12 +149,12 @@ export class Guest {
         return this.#prepare(frameJson<Preparation & { version: number }>(frame));
       case frameType.filePages:
         return this.#files.store(frame);
-      case frameType.image:
-        return this.#build(frameJson<ProcessImage>(frame));
+      case frameType.space:
+        return this.#build(frameJson(frame));
       case frameType.pages:
         return void writePages(this.#berth!.stub.view, frame);
-      case frameType.pagesEnd:
-        return this.#finish();
+      case frameType.image:
+        return this.#finish(frameJson(frame));
       case frameType.go:
         return this.#start();
       case frameType.abort:
@@ -228,26 +232,28 @@ export class Guest {
       this.#link.close(new Error('Cannot restore the process: its body ended early'));
   }
 
-  #build(image: ProcessImage): void {
+  #build(space: SpaceImage): void {
     const { stub, body } = this.#berth!;
     this.#state = 'arriving';
-    this.#image = image;
-    setLimits(stub.pid, image.limits);
-    using session = stub.borrow(body, BigInt('0x' + image.threads[0].mask));
-    const files = image.files.map((file) => this.#files.use(file));
-    buildAddressSpace(stub, session, image, files);
-    setProcessState(stub, session, image, { trapAction: true });
+    this.#space = space;
+    setLimits(stub.pid, space.limits);
+    using session = stub.borrow(body);
+    const files = space.files.map((file) => this.#files.use(file));
+    buildAddressSpace(stub, session, space, files);
   }
 
-  #finish(): void {
+  #finish(state: StateImage): void {
+    if (!this.#space) throw new Error('Cannot finish a body before its address space is there');
     const { stub, body: main } = this.#berth!;
-    const image = this.#image!;
+    const image = { ...this.#space, ...state };
+    this.#image = image;
     const family = this.#family!;
     const mainLives = image.threads[0]?.tid === image.pid;
     const threads: StoppedTask[] = mainLives ? [main] : [];
     {
       using session = stub.borrow(main);
       finishMappings(session, image);
+      setProcessState(stub, session, image, { trapAction: true });
       family.listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
       for (const thread of image.threads.slice(threads.length)) threads.push(createThread(stub, session, thread.tid));
       setMemoryLimits(stub.pid, image.limits, layout.size);
@@ -384,31 +390,33 @@ export class Guest {
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     this.#files.still = true;
-    const image = bodyImage(body, all, this.#space());
-    const ranges = contentRanges(body.stub.view, image, (identity) => this.#files.descriptor(identity));
-    this.#link.sendJson(frameType.homecoming, {
-      image,
+    const space = this.#readSpace();
+    const ranges = contentRanges(body.stub.view, space, (identity) => this.#files.descriptor(identity));
+    const message: HomecomingMessage = {
+      space,
       reason,
       frozenFor: performance.now() - start,
-      signalsReceived: body.signals.received,
       bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),
       calls: body.calls.entries(),
-    });
+    };
+    this.#link.sendJson(frameType.homecoming, message);
     await sendPages(this.#link, body.stub.view, ranges);
+    const state: HomecomingState = { ...bodyState(body, all), signalsReceived: body.signals.received };
+    this.#link.sendJson(frameType.image, state);
   }
 
   // ---- going on to another node ----
 
-  #space(): AddressSpace {
-    return readAddressSpace(this.#body!.hostPid, {
+  #readSpace(): SpaceImage {
+    const space = readAddressSpace(this.#body!.hostPid, {
       own: ownRanges(this.#body!),
-      flags: true,
       identify: (mapping, pid, live) => this.#files.imageOf(mapping, pid, live),
     });
+    return { ...space, limits: this.#body!.limits };
   }
 
   #survey(): void {
-    const space = this.#space();
+    const space = this.#readSpace();
     for (const key of rangeKeys(space)) this.#surveyed.add(key);
     this.#link.sendJson(frameType.surveyed, { files: mappedFiles(space) });
   }
@@ -418,7 +426,7 @@ export class Guest {
       body: this.#body!,
       home: this.#link,
       surveyed: this.#surveyed,
-      space: () => this.#space(),
+      space: () => this.#readSpace(),
       pause: () => {
         const free = this.#state === 'running';
         if (free) this.#state = 'moving';
@@ -461,8 +469,7 @@ export class Guest {
   attach(link: GuestLink): void {
     this.#ticket = '';
     link.onFrame = (frame) => {
-      const expected: readonly number[] = [frameType.image, frameType.pages, frameType.pagesEnd];
-      if (!expected.includes(frame.type)) throw new Error(`Cannot take a frame of type ${frame.type} with a body`);
+      if (!arriving.has(frame.type)) throw new Error(`Cannot take a frame of type ${frame.type} with a body`);
       this.onFrame(frame);
     };
     link.onClose(() => {

@@ -45,7 +45,7 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
   for (const { thread, stop, sleep } of stops) {
     if (!stop || !body.threads.includes(thread)) continue; // it has ended
     const stopped = frozenTask(stop);
-    const at = vdso.leave(stopped);
+    const { at } = vdso.leave(stopped);
     if (!at) continue;
     repeatUnseen(at.task, thread.answered);
     const noted = thread.waitsSince(at.task.registers());

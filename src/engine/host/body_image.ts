@@ -1,23 +1,22 @@
-/** From a body whose threads are stopped to its image, in the terms of its home: home's ids, and home's CPU time with ours. */
+/** What a body is besides its memory, in the terms of its home: home's ids, and home's CPU time with ours. */
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
-import { captureImage, type AddressSpace } from '../image/capture.ts';
-import type { ProcessImage } from '../image/image.ts';
+import { captureState } from '../image/capture.ts';
+import type { StateImage } from '../image/image.ts';
 import { captureLodger } from '../image/lodger.ts';
 
-/** Takes the signals out of the body that wait for it here; `body.goOn` gives them back. */
-export function bodyImage(body: Body, all: readonly FrozenThread[], space: AddressSpace): ProcessImage {
+/** @param all its threads, stopped. The signals that wait for it here are taken out of it; `body.goOn` gives them back. */
+export function bodyState(body: Body, all: readonly FrozenThread[]): StateImage {
   const { stub } = body;
   const onHomesClock = all.map((entry) => ({ ...entry, since: entry.since + body.homeIsAhead }));
   const frozen = onHomesClock.filter(({ thread }) => !thread.lodger);
   frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-  const image = captureImage(stub, frozen, space);
+  const image = captureState(stub, frozen);
   image.lodgers = onHomesClock.flatMap((entry) => {
     const { thread } = entry;
     const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;
     return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting })] : [];
   });
-  image.limits = body.limits;
   image.heldSignals = body.heldSignals.toString(16);
   image.pid = body.pid;
   image.threads.forEach((thread, i) => {

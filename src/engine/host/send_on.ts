@@ -6,11 +6,11 @@ import { layout } from '../task/stub.ts';
 import { frameType } from '../../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
-import { bodyImage } from './body_image.ts';
+import { bodyState } from './body_image.ts';
 import type { GoingOn, OnwardOrder } from '../image/onward_messages.ts';
-import { contentRanges, type AddressSpace } from '../image/capture.ts';
+import { contentRanges } from '../image/capture.ts';
 import { rangeKeys } from '../image/mapped_files.ts';
-import type { SignalImage, Timers } from '../image/image.ts';
+import type { SignalImage, SpaceImage, Timers } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { connectHost, type Dialer } from '../image/dial.ts';
@@ -29,7 +29,7 @@ export interface Paused {
 export interface OnwardSource {
   readonly body: Body;
   readonly home: GuestLink;
-  space(): AddressSpace;
+  space(): SpaceImage;
   /** The mapped files that home was told of (`rangeKeys`). */
   readonly surveyed: ReadonlySet<string>;
   /** No more calls; false when the body is going home already. */
@@ -69,26 +69,30 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     const frozen = await body.freeze(freezeDeadline);
     link.peerPatience = 'frozen';
     if (frozen.length === 0) return; // it ended; that is reported by itself
-    const signals = body.signals.takeAll();
-    const paused: Paused = { frozen, signals, timers: noTimers };
+    const paused: Paused = { frozen, signals: [], timers: noTimers };
     source.paused(paused);
     if (frozen.some(({ thread }) => thread.lodger)) throw new NotNow(sharing);
     const space = source.space();
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
       throw new NotNow('it has mapped another file meanwhile');
-    const image = bodyImage(body, frozen, space);
+    link.sendJson(frameType.space, space);
+    await sendPages(
+      link,
+      body.hostPid,
+      contentRanges(body.hostPid, space, (identity) => source.liveFile(identity)),
+    );
+    paused.signals = body.signals.takeAll();
+    const image = bodyState(body, frozen);
     paused.timers = image.timers;
-    image.signals.push(...signals);
+    image.signals.push(...paused.signals);
     const message: GoingOn = {
       signalsReceived: body.signals.received,
       frozenFor: performance.now() - start,
       calls: body.calls.entries(),
     };
-    const ranges = contentRanges(body.hostPid, image, (identity) => source.liveFile(identity));
     home.sendJson(frameType.goingOn, message);
     link.sendJson(frameType.image, image);
-    await sendPages(link, body.hostPid, ranges).catch(() => {}); // the next node tells home
-    await link.drained().catch(() => {});
+    await link.drained().catch(() => {}); // the next node tells home
   } finally {
     link.close();
   }

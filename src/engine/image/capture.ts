@@ -10,7 +10,6 @@ import {
   livingThread,
   mappingFlags,
   mappings,
-  resourceLimits,
   signalfdMask,
   statFields,
   status,
@@ -27,10 +26,11 @@ import {
   madeAs,
   protectionOf,
   specialNames,
+  type AddressSpace,
   type FileImage,
   type MappingImage,
-  type ProcessImage,
   type SignalImage,
+  type StateImage,
   type ThreadImage,
 } from './image.ts';
 import { signalImage, waitingSignals } from './pending_signals.ts';
@@ -49,12 +49,6 @@ export class StaysHome extends Error {
 }
 
 const keptFlags = ['ac', 'nr', 'gd', 'wf', 'dc', 'dd', 'lo', 'hg', 'nh', 'mg', 'sr', 'rr'];
-
-/** Mappings and the files behind them. `own` are ranges of ours, which do not count. */
-export interface AddressSpace {
-  mappings: MappingImage[];
-  files: FileImage[];
-}
 
 /** How a mapped file of the local system is identified; a live one is mapped shared and writable. */
 export type IdentifyFile = (mapping: Mapping, pid: number, live: boolean) => FileImage;
@@ -86,13 +80,13 @@ export function mapFilesPath(pid: number, mapping: { start: number; end: number 
 }
 
 /**
- * Reads the address space; with `flags` also the VmFlags. A process that still runs may unmap a file between two looks:
+ * `own` are ranges of ours, which do not count. A process that still runs may unmap a file between two looks:
  * then all is read again.
  * @throws StaysHome
  */
 export function readAddressSpace(
   pid: number,
-  options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean },
+  options: { identify: IdentifyFile; own: readonly Range[] },
 ): AddressSpace {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -104,10 +98,7 @@ export function readAddressSpace(
   }
 }
 
-function readOnce(
-  pid: number,
-  options: { identify: IdentifyFile; own: readonly Range[]; flags: boolean },
-): AddressSpace {
+function readOnce(pid: number, options: { identify: IdentifyFile; own: readonly Range[] }): AddressSpace {
   const flags = mappingFlags(pid);
   const files: FileImage[] = [];
   const out: MappingImage[] = [];
@@ -292,8 +283,8 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
     registers.set('rip', section.readBigUInt64LE(24));
 }
 
-/** The whole image of a frozen process. @throws StaysHome */
-export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: AddressSpace): ProcessImage {
+/** What a frozen process is besides its memory. */
+export function captureState(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
   const { pid, view } = stub;
   const held = threadsBlock(frozen) & signalfdMask(view);
   const { threads, actions, brk } = captureThreads(stub, frozen);
@@ -304,8 +295,6 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
   const word = (index: number): number => Number(field(index));
   return {
     pid,
-    mappings: space.mappings,
-    files: space.files,
     // start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end
     layout: [word(26), word(27), word(45), word(46), word(47), brk, word(28), word(48), word(49), word(50), word(51)],
     actions: actions.toString('base64'),
@@ -313,7 +302,6 @@ export function captureImage(stub: Stub, frozen: readonly FrozenTask[], space: A
     lodgers: [],
     cpuTime: cpuTimeOfProcess(pid),
     cpuTimeAway: 0,
-    limits: resourceLimits(pid),
     heldSignals: held.toString(16),
     signals: [...interruptedSignals(pid, frozen), ...withoutTimers(waitingSignals(tasks, held), timers)],
     timers,

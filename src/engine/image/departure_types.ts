@@ -1,15 +1,15 @@
 /** What is said about a migration: its steps, progress and results. */
 import type { CallCounts } from './call_statistics.ts';
-import type { ProcessImage } from './image.ts';
+import type { SpaceImage, StateImage } from './image.ts';
 
 /** The steps of a migration before it is decided, in their order. */
 export const migrationSteps = [
   'connected',
   'prepared',
   'frozen',
+  'pages-sent',
   'captured',
   'image-sent',
-  'pages-sent',
   'ready',
 ] as const;
 export type MigrationStep = (typeof migrationSteps)[number];
@@ -61,11 +61,15 @@ export interface Traveller {
 
 /** What the hosting node says first of a body that comes home. */
 export interface HomecomingMessage {
-  image: ProcessImage;
+  space: SpaceImage;
   reason: string;
   frozenFor: number;
-  signalsReceived: number;
   /** What its pages are going to be. */
   bytesToCome: number;
   calls: CallCounts;
+}
+
+/** And last. */
+export interface HomecomingState extends StateImage {
+  signalsReceived: number;
 }

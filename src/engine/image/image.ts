@@ -96,17 +96,27 @@ export interface Timers {
 /** A process that borrows the memory of the one that comes home (vfork). */
 export interface LodgerImage {
   thread: ThreadImage;
-  /** As in ProcessImage. */
+  /** As in StateImage. */
   actions: string;
   /** The thread that must not go on before the lodger has gone. */
   waiting: number;
   signals: SignalImage[];
 }
 
-export interface ProcessImage {
-  pid: number;
+/** Mappings and the files behind them. */
+export interface AddressSpace {
   mappings: MappingImage[];
   files: FileImage[];
+}
+
+/** What travels first: the other side makes it while the pages are on their way and the threads are still captured. */
+export interface SpaceImage extends AddressSpace {
+  limits: [string, string][];
+}
+
+/** What travels last. */
+export interface StateImage {
+  pid: number;
   /** prctl_mm_map without auxv and exe_fd: 11 addresses (prctl(2), PR_SET_MM_MAP). */
   layout: number[];
   /** 64 struct kernel_sigaction of 32 bytes. */
@@ -116,13 +126,14 @@ export interface ProcessImage {
   /** As of each thread. */
   cpuTime: number;
   cpuTimeAway: number;
-  limits: [string, string][];
   /** Mask of the signals that wait at home, where signalfds read them; hexadecimal. */
   heldSignals: string;
   /** Signals that were about to be delivered when the threads stopped. */
   signals: SignalImage[];
   timers: Timers;
 }
+
+export interface ProcessImage extends SpaceImage, StateImage {}
 
 /** What the hosting node needs to know before the freeze. */
 export interface Preparation {

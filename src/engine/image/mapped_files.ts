@@ -1,6 +1,6 @@
 /** Which files an address space maps, and which parts of them: both sides speak of that before a move. */
 import type { Range } from '../../sys/remote_memory.ts';
-import type { AddressSpace } from './capture.ts';
+import type { AddressSpace } from './image.ts';
 import type { FileImage } from './image.ts';
 
 export interface WantedFile {

@@ -65,7 +65,6 @@ export async function sendPages(
   } finally {
     if (file >= 0) close(file);
   }
-  link.sendFrame(frameType.pagesEnd, 0);
   return total;
 }
 

@@ -8,7 +8,7 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import { bodyFilter } from '../../sys/seccomp_filter.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { MappableFile } from './mappable_file.ts';
-import type { MappingImage, ProcessImage, ThreadImage } from './image.ts';
+import type { AddressSpace, MappingImage, StateImage, ThreadImage } from './image.ts';
 import { madeAs, specialNames } from './image.ts';
 import { writeCloneArguments } from '../task/clone_arguments.ts';
 import { decodeRegisters } from './capture.ts';
@@ -32,7 +32,7 @@ interface Span {
   noReserve: boolean;
 }
 
-function spans(image: ProcessImage): Span[] {
+function spans(image: AddressSpace): Span[] {
   const out: Span[] = [];
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;
@@ -61,7 +61,7 @@ function spans(image: ProcessImage): Span[] {
 export function buildAddressSpace(
   stub: Stub,
   session: Injection,
-  image: ProcessImage,
+  image: AddressSpace,
   files: readonly MappableFile[],
 ): void {
   const current = mappings(stub.view).filter((m) => !(m.start >= stub.base && m.end <= stub.base + layout.size));
@@ -195,7 +195,7 @@ const unlimited = 2n ** 64n - 1n;
 export function setProcessState(
   stub: Stub,
   session: Injection,
-  image: ProcessImage,
+  image: StateImage,
   options: { trapAction: boolean },
 ): void {
   const { memory } = stub;
@@ -235,7 +235,7 @@ export function actionCalls(address: number): InjectedCall[] {
 }
 
 /** Final protections and flags, once the content is there. */
-export function finishMappings(session: Injection, image: ProcessImage): void {
+export function finishMappings(session: Injection, image: AddressSpace): void {
   const calls: InjectedCall[] = [];
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;

@@ -255,20 +255,24 @@ function stopsHere(stop: StoppedTask): boolean {
   return stopSignals.has(stop.signal) && actsByDefault(stop.tid, stop.signal);
 }
 
-/** Gets all threads out of the vDSO. @returns whether any ran meanwhile */
+/** Gets all threads out of the vDSO. @returns whether any ran the program's own code meanwhile */
 function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
   const [view] = frozen.keys();
   if (view === undefined) return false;
   const vdso = new Vdso(view, mappings(view));
-  const inside = [...frozen].filter(([, { task }]) => vdso.holds(task));
-  for (const [tid, entry] of inside) {
-    let outside = vdso.leave(entry);
-    while (outside?.pendingSignal && stopsHere(outside.task))
+  let anyBeyond = false;
+  for (const [tid, entry] of frozen) {
+    if (!vdso.holds(entry.task)) continue;
+    let { at: outside, beyond } = vdso.leave(entry);
+    while (outside?.pendingSignal && stopsHere(outside.task)) {
       outside = frozenTask(deliverAndStop(outside.task).waitStop());
+      beyond = true;
+    }
+    anyBeyond ||= beyond;
     if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside.task, undefined) });
     else frozen.delete(tid);
   }
-  return inside.length > 0;
+  return anyBeyond;
 }
 
 /** Lets stopped threads go on untraced, as if they had never been stopped. */

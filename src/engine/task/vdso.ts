@@ -54,13 +54,14 @@ export class Vdso {
     return this.#contains(rip) && registers.syscall < 0 && !this.#calls.has(rip);
   }
 
-  /** Gets a task out. @returns it where it is then, or undefined when it has ended */
-  leave(frozen: FrozenTask): FrozenTask | undefined {
-    if (!this.holds(frozen.task)) return frozen;
+  /** Gets a task out. `at`: where it is then, or undefined when it has ended; `beyond`: it may have run more than the vDSO. */
+  leave(frozen: FrozenTask): { at: FrozenTask | undefined; beyond: boolean } {
+    if (!this.holds(frozen.task)) return { at: frozen, beyond: false };
     try {
-      return this.#stepOut(this.#runOut(frozen));
+      const run = this.#runOut(frozen);
+      return { at: this.#stepOut(run.at), beyond: run.beyond };
     } catch (error) {
-      if (error instanceof TaskEnded) return undefined;
+      if (error instanceof TaskEnded) return { at: undefined, beyond: true };
       throw error;
     }
   }
@@ -73,7 +74,7 @@ export class Vdso {
    * One stop instead of a hundred, which matters where others want the CPU. The program keeps its signal mask: if none of
    * the breakpoints is on its way it runs on, and must not see any of this.
    */
-  #runOut(frozen: FrozenTask): FrozenTask {
+  #runOut(frozen: FrozenTask): { at: FrozenTask; beyond: boolean } {
     const { task } = frozen;
     const returns = this.#possibleReturns(task);
     if (
@@ -83,7 +84,7 @@ export class Vdso {
       trapIsRefused(task) ||
       !task.setBreakpoints(returns)
     )
-      return frozen;
+      return { at: frozen, beyond: false };
     let stop = stopSoon(task.resume());
     stop.setBreakpoints([]);
     // Another stop may come first in the same moment: the breakpoint's signal waits behind it, and must not be taken along.
@@ -91,7 +92,7 @@ export class Vdso {
       stop = stop.resume().waitStop();
     const at = frozenTask(stop);
     const arrived = at.pendingSignal && isTrace(at.pendingSignal) && returns.includes(stop.registers().number('rip'));
-    return arrived ? { task: stop } : at;
+    return arrived ? { at: { task: stop }, beyond: false } : { at, beyond: true };
   }
 
   /** What lies on the stack and points to code. The return address is among the first of them. */
