@@ -16,9 +16,11 @@ const MB = 1024 * KB;
 const sizes = [
   { name: '64KB', bytes: 64 * KB, trips: 15 },
   { name: '2MB', bytes: 2 * MB, trips: 15 },
+  { name: '16MB', bytes: 16 * MB, trips: 15 },
   { name: '64MB', bytes: 64 * MB, trips: 10 },
+  { name: '512MB', bytes: 512 * MB, trips: 5 },
 ] as const;
-const threadCounts = [1] as const;
+const threadCounts = [1, 8] as const;
 const rawCount = 5;
 /** Below, the time of a move is that of its round trips. */
 const throughputFrom = 16 * MB;

@@ -57,7 +57,7 @@ const damages: readonly Damage[] = [
 
 /** Milliseconds: five seconds until a silent node is given up, and as many for a loaded machine. */
 const longestStandstill = 10_000;
-const stepsWithStub: readonly MigrationStep[] = ['captured', 'image-sent', 'pages-sent', 'ready'];
+const stepsWithStub: readonly MigrationStep[] = ['captured', 'image-sent', 'ready'];
 const skip = await whySkip();
 
 describe('a program whose migration is broken goes on', { skip, concurrency: migrationSteps.length }, () => {

@@ -143,13 +143,10 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
       const space = await this.#readSpace(link, main, options);
-      link.sendJson(frameType.space, space);
-      const ranges = contentRanges(main.tid, space, (identity) => this.#supply.files.descriptor(identity));
-      const total = ranges.reduce((sum, r) => sum + r.length, 0);
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});
-      sent = await sendPages(link, main.tid, ranges, (bytes) => options.progress('pages', bytes, total));
+      sent = await this.#sendMemory(link, main, space, options.progress);
       await this.#step('pages-sent');
       this.#context.notes.write(this.pid, options.stubBase, space.limits);
       stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
@@ -219,6 +216,14 @@ export class Departure implements Traveller {
     return this.#space;
   }
 
+  /** Its threads are captured while the hosting node still makes that. @returns bytes of pages */
+  async #sendMemory(link: GuestLink, task: StoppedTask, space: SpaceImage, progress: Progress): Promise<number> {
+    link.sendJson(frameType.space, space);
+    const ranges = contentRanges(task.tid, space, (identity) => this.#supply.files.descriptor(identity));
+    const total = ranges.reduce((sum, r) => sum + r.length, 0);
+    return sendPages(link, task.tid, ranges, (bytes) => progress('pages', bytes, total));
+  }
+
   #capture(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
     const state = captureState(stub, frozen);
     if (state.threads.length > 1 && state.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
@@ -243,6 +248,7 @@ export class Departure implements Traveller {
           this.pid,
           frozen.map(({ task, since }) => ({ task, since })),
         );
+        stub.release();
       } else thaw(loop, this.pid, frozen);
       this.#context.notes.remove(this.pid);
     } catch (error) {

@@ -249,6 +249,7 @@ export function resumeAtHome(
   const begun = free.map((task) => goOnAsBefore(loop, stub.pid, task, image));
   for (const task of free) letGo(loop, task, image);
   for (const then of begun) then?.();
+  stub.release();
   return couples;
 }
 

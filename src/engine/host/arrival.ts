@@ -11,7 +11,7 @@ import { Berth } from './berth.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { contentRanges, decodeRegisters, readAddressSpace } from '../image/capture.ts';
+import { contentRanges, decodeRegisters } from '../image/capture.ts';
 import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { FileCache } from './file_cache.ts';
@@ -21,10 +21,10 @@ import type { Preparation, ProcessImage, SpaceImage, StateImage, ThreadImage } f
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
-import { bodyState } from './body_image.ts';
+import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { OnwardOrder } from '../image/onward_messages.ts';
-import { NotNow, ownRanges, sendOn, type OnwardSource, type Paused } from './send_on.ts';
+import { NotNow, sendOn, type OnwardSource, type Paused } from './send_on.ts';
 import { sendPages, writePages } from '../image/page_stream.ts';
 import { queueSignals } from '../image/pending_signals.ts';
 import {
@@ -408,11 +408,7 @@ export class Guest {
   // ---- going on to another node ----
 
   #readSpace(): SpaceImage {
-    const space = readAddressSpace(this.#body!.hostPid, {
-      own: ownRanges(this.#body!),
-      identify: (mapping, pid, live) => this.#files.imageOf(mapping, pid, live),
-    });
-    return { ...space, limits: this.#body!.limits };
+    return bodySpace(this.#body!, (mapping, pid, live) => this.#files.imageOf(mapping, pid, live));
   }
 
   #survey(): void {

@@ -1,9 +1,16 @@
-/** What a body is besides its memory, in the terms of its home: home's ids, and home's CPU time with ours. */
+/** What a body is, in the terms of its home: home's ids, and home's CPU time with ours. */
+import { layout } from '../task/stub.ts';
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
-import { captureState } from '../image/capture.ts';
-import type { StateImage } from '../image/image.ts';
+import { captureState, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
+import type { SpaceImage, StateImage } from '../image/image.ts';
 import { captureLodger } from '../image/lodger.ts';
+
+/** Its address space without what is ours in it. */
+export function bodySpace({ hostPid, stub, limits }: Body, identify: IdentifyFile): SpaceImage {
+  const own = [{ address: stub.base, length: layout.size }];
+  return { ...readAddressSpace(hostPid, { identify, own }), limits };
+}
 
 /** @param all its threads, stopped. The signals that wait for it here are taken out of it; `body.goOn` gives them back. */
 export function bodyState(body: Body, all: readonly FrozenThread[]): StateImage {

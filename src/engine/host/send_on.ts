@@ -2,7 +2,6 @@
  * The middle of an onward move: the hosting node sends the body to the next one, directly. Home decides what counts
  * (onward_move.ts); until then the body is only stopped. See docs/internals/onward.md.
  */
-import { layout } from '../task/stub.ts';
 import { frameType } from '../../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { FrozenThread } from './body_freeze.ts';
@@ -96,9 +95,4 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
   } finally {
     link.close();
   }
-}
-
-/** What of a body's address space is ours. */
-export function ownRanges(body: Body): { address: number; length: number }[] {
-  return [{ address: body.stub.base, length: layout.size }];
 }

@@ -248,7 +248,10 @@ export class Stub {
     return new Injection(this, task, mask);
   }
 
-  /** Unmaps stub and bounce memory from the process, restoring its SIGTRAP action; the task stays stopped as it was. */
+  /**
+   * Unmaps stub and bounce memory from the process, restoring its SIGTRAP action; the task stays stopped as it was.
+   * `release` gives back our side, which takes time: the process need not stand still for that.
+   */
   remove(task: StoppedTask, instruction: number = syscallInstruction(this.view)): void {
     this.restoreTrapAction(task, instruction);
     const registers = task.registers();
@@ -257,7 +260,6 @@ export class Stub {
     stepCall(task, instruction, nr.munmap, this.base, layout.size);
     task.setRegisters(registers);
     new Intruders().leave(task, mask);
-    this.release();
   }
 
   /** The process's own SIGTRAP action is in force again: nothing can be injected any more, only stepped. */
