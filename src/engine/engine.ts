@@ -24,6 +24,8 @@ import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from
 
 /** Threads that move and serve processes. More use more CPUs for many guests; each costs about 15 MB. */
 const workerCount = 2;
+/** Why a process comes home when somebody has asked for it. */
+const byCommand = 'recalled';
 /** How many processes that came home are remembered for `mosps`. */
 const rememberedReturns = 200;
 
@@ -162,6 +164,7 @@ class Engine {
     }
     // One that came home to execute a program does so right now.
     if (how === 'executed' || reply.returned.reason.startsWith('execve')) this.#events.add({ event: 'executed', pid });
+    else if (how === 'home' && reply.returned.reason !== byCommand) this.#events.add({ event: 'returned', pid });
     const oldest = this.#returned.keys().next();
     if (this.#returned.size > rememberedReturns && !oldest.done) this.#forget(oldest.value);
   }

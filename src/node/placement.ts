@@ -1,7 +1,8 @@
 /**
  * Puts the processes of placed jobs (`mosrun -r NODE`) on their node: the first one when it has become the program, each
  * other one when it appears. Those that are born away or execute a program are told by the engine; those that are born
- * at home, where nothing is traced, are looked for in the job's cgroup.
+ * at home, where nothing is traced, are looked for in the job's cgroup. Those that come home by themselves leave again
+ * after a rest.
  *
  * Promise: never throws, for nobody is left to be told; why a process stays is shown by `mosps`.
  */
@@ -11,6 +12,7 @@ import { RefusedError } from '../wire/line_errors.ts';
 import { pause } from './backoff.ts';
 import type { EngineLink } from './engine_link.ts';
 import type { Jobs, Member } from './jobs.ts';
+import { LeaveAgain } from './leave_again.ts';
 import type { Log } from './log.ts';
 
 /** Attempts to move a process while its node says that it is busy. */
@@ -33,6 +35,7 @@ export interface PlacementOptions {
 
 export class Placement {
   readonly #options: PlacementOptions;
+  readonly #again = new LeaveAgain<Member>();
   /** Processes of placed jobs that were seen at home once. */
   #seen = new Set<Member>();
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +73,10 @@ export class Placement {
         if (!jobs.isAlive(member)) return;
         member.reason = messageOf(error);
         log('run.stays', { pid, to, attempt, why: member.reason });
-        if (!(error instanceof RefusedError) || error.code !== 'busy') return;
+        if (!(error instanceof RefusedError)) return;
+        // What keeps it (memory that it shares, a device that it maps) may be over later.
+        if (error.code === 'stays-home') return this.#placeLater(member);
+        if (error.code !== 'busy') return;
         await pause(attempt * PLACE_PAUSE_MS, new AbortController().signal);
       }
     }
@@ -81,6 +87,11 @@ export class Placement {
     switch (event.event) {
       case 'left':
         return jobs.isAway(event.pid);
+      case 'returned': {
+        const member = jobs.of(event.pid);
+        if (member === undefined || wishedNode(member) === undefined) return;
+        return this.#placeLater(member);
+      }
       case 'used':
         return jobs.used(event.pid, event.cpuMs);
       case 'born': {
@@ -97,6 +108,10 @@ export class Placement {
         void this.place(member);
       }
     }
+  }
+
+  #placeLater(member: Member): void {
+    setTimeout(() => void this.place(member), this.#again.rest(member)).unref();
   }
 
   #watch(): void {

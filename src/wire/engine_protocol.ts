@@ -105,6 +105,8 @@ export interface ProcessList {
 export type EngineEvent =
   /** It runs there now. */
   | { event: 'left'; pid: number }
+  /** It came home by itself, for something that only home can do. */
+  | { event: 'returned'; pid: number }
   /** A stay elsewhere is over, by its return or its end. */
   | { event: 'used'; pid: number; cpuMs: number }
   /** It was made there. */

@@ -33,7 +33,7 @@ import { prepareHost } from './preparation.ts';
 import { memoryOf } from '../task/memory_use.ts';
 import { recorderCalls } from './recorder.ts';
 import { setMemoryLimits } from '../image/restore.ts';
-import { refuseSharers } from './sole_mapper.ts';
+import { refuseSharers, writtenBy } from './sole_mapper.ts';
 import { withSpareDescriptors } from '../task/spare_descriptors.ts';
 import { layout, Stub, type InjectedCall } from '../task/stub.ts';
 import { keepTimers, stopTimers, withoutTimers } from '../image/timers.ts';
@@ -51,6 +51,8 @@ export class Departure implements Traveller {
   readonly #supply: FileSupply;
   readonly #convoy: Convoy | undefined;
   #link: GuestLink | undefined;
+  /** Files that those who leave along with it write through their memory. */
+  #written: ReadonlySet<string> = new Set();
   #space: SpaceImage | undefined;
   #image: ProcessImage | undefined;
   #absence: Absence | undefined;
@@ -114,7 +116,8 @@ export class Departure implements Traveller {
 
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const view = livingThread(this.pid) ?? this.pid;
-    const space = readAddressSpace(view, { identify: this.#identify, own: [] });
+    this.#written = writtenBy(this.#convoy?.pids ?? []);
+    const space = readAddressSpace(view, { identify: this.#identify, own: [], written: this.#written });
     const files = this.#supply.announce(space);
     refuseSharers(this.pid, space, { open: true, companions: this.#convoy?.pids });
     const stubBase = freeStubBase(view);
@@ -201,7 +204,7 @@ export class Departure implements Traveller {
     task: StoppedTask,
     { stubBase, progress }: { stubBase: number; progress: Progress },
   ): Promise<SpaceImage> {
-    const space = readAddressSpace(task.tid, { identify: this.#identify, own: [] });
+    const space = readAddressSpace(task.tid, { identify: this.#identify, own: [], written: this.#written });
     // Where the stub comes nothing may be mapped: a program that was executed meanwhile has another layout.
     if (space.mappings.some((m) => m.start < stubBase + layout.size && m.end > stubBase))
       throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');

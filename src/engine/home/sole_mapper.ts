@@ -59,9 +59,13 @@ function linkTarget(path: string): string {
   return lookAt(() => fs.readlinkSync(path)) ?? '';
 }
 
+/** How far one looks up the tree of processes. */
+const mostAncestors = 64;
+
 /**
- * The process and those that share memory with it, directly or by another one, and may leave with it: of the same user and
- * session. Whoever else shares it keeps them all at home.
+ * The process and those that share memory with it, directly or by another one, and may leave with it: of the same user, and
+ * of the same session or descended from it (a helper may begin a session of its own). Whoever else shares it keeps them all
+ * at home.
  */
 export function companionsOf(pid: number): number[] {
   const found = [pid];
@@ -72,15 +76,36 @@ export function companionsOf(pid: number): number[] {
     for (const key of keys) seen.add(key);
     const mapped = new RegExp(` (?:${keys.join('|')})(?: |$)`, 'm');
     const shares = (other: number): boolean =>
-      mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1')) && ownerOf(other) === ownerOf(pid);
+      mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1')) && belongsTo(other, found);
     found.push(...others(each, found).filter((other) => lookAt(() => shares(other))));
   }
   return found;
 }
 
-/** User and session. */
-function ownerOf(pid: number): string {
-  return `${status(pid).get('Uid')} ${statFields(pid)(6)}`;
+function belongsTo(pid: number, family: readonly number[]): boolean {
+  return family.some(
+    (one) =>
+      userOf(one) === userOf(pid) && (sessionOf(one) === sessionOf(pid) || descends(pid, one) || descends(one, pid)),
+  );
+}
+
+function userOf(pid: number): string | undefined {
+  return status(pid).get('Uid');
+}
+
+function sessionOf(pid: number): string {
+  return statFields(pid)(6);
+}
+
+function descends(pid: number, from: number): boolean {
+  for (let one = pid, steps = 0; one > 1 && steps < mostAncestors; one = Number(statFields(one)(4)), steps++)
+    if (one === from) return true;
+  return false;
+}
+
+/** Device and inode of the files that these processes may write through their memory. */
+export function writtenBy(pids: readonly number[]): Set<string> {
+  return new Set(pids.flatMap((pid) => lookAt(() => liveKeys(pid)) ?? []));
 }
 
 function liveKeys(pid: number): string[] {

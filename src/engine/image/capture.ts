@@ -79,15 +79,19 @@ export function mapFilesPath(pid: number, mapping: { start: number; end: number 
   return `/proc/${pid}/map_files/${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
 }
 
+interface Look {
+  readonly identify: IdentifyFile;
+  readonly own: readonly Range[];
+  /** Device and inode of files that another process, which leaves along with it, may write through its memory. */
+  readonly written?: ReadonlySet<string> | undefined;
+}
+
 /**
  * `own` are ranges of ours, which do not count. A process that still runs may unmap a file between two looks:
  * then all is read again.
  * @throws StaysHome
  */
-export function readAddressSpace(
-  pid: number,
-  options: { identify: IdentifyFile; own: readonly Range[] },
-): AddressSpace {
+export function readAddressSpace(pid: number, options: Look): AddressSpace {
   for (let attempt = 1; ; attempt++) {
     try {
       return readOnce(pid, options);
@@ -98,7 +102,7 @@ export function readAddressSpace(
   }
 }
 
-function readOnce(pid: number, options: { identify: IdentifyFile; own: readonly Range[] }): AddressSpace {
+function readOnce(pid: number, options: Look): AddressSpace {
   const flags = mappingFlags(pid);
   const files: FileImage[] = [];
   const out: MappingImage[] = [];
@@ -107,7 +111,8 @@ function readOnce(pid: number, options: { identify: IdentifyFile; own: readonly 
       continue;
     const vmFlags = flags.get(m.start) ?? new Set<string>();
     refuseMapping(pid, m, vmFlags);
-    const live = m.permissions[3] === 's' && vmFlags.has('mw');
+    const live =
+      m.permissions[3] === 's' && (vmFlags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
     let file = -1;
     if (m.inode !== 0) {
       const image = options.identify(m, pid, live);

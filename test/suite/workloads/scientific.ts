@@ -97,7 +97,7 @@ neighbor 0.3 bin
 neigh_modify every 20 delay 0 check no
 fix 1 all nve
 thermo 50
-run 3000
+run 6000
 E`,
     command: ['lmp', '-in', 'in.melt', '-log', 'log.l', '-sc', 'none'],
     verify: { file: 'log.l', filter: `awk '/^Step/{p=1} /^Loop/{p=0} p'` },
@@ -105,6 +105,8 @@ E`,
   {
     ...common,
     name: 'gromacs',
+    // Its threads sleep while they wait for each other: else on a busy machine they use all CPU time for that.
+    env: { OMP_WAIT_POLICY: 'passive' },
     packages: ['gromacs', 'gromacs-data'],
     hide: ['/usr/bin/gmx*', '/usr/share/gromacs', '/usr/lib/*/libgromacs*'],
     prepare: `cat > topol.top <<'E'
@@ -117,7 +119,7 @@ E
 gmx -quiet solvate -cs spc216 -box 3 3 3 -o w.gro -p topol.top
 cat > md.mdp <<'E'
 integrator=md
-nsteps=6000
+nsteps=4000
 dt=0.002
 nstlist=20
 coulombtype=PME
@@ -146,7 +148,32 @@ E
 gmx -quiet grompp -f em.mdp -c w.gro -p topol.top -o em.tpr -maxwarn 5
 gmx -quiet mdrun -deffnm em -nt 1 -pin off
 gmx -quiet grompp -f md.mdp -c em.gro -p topol.top -o md.tpr -maxwarn 5`,
-    command: ['gmx', '-quiet', 'mdrun', '-deffnm', 'md', '-nt', '2', '-pin', 'off', '-reprod'],
+    command: ['gmx', '-quiet', 'mdrun', '-deffnm', 'md', '-ntmpi', '1', '-ntomp', '2', '-pin', 'off', '-reprod'],
     verify: { file: 'md.gro' },
+  },
+  {
+    ...common,
+    name: 'gcc-one',
+    packages: ['g++', 'python3'],
+    hide: ['/usr/bin/*g++*', '/usr/lib/gcc', '/usr/libexec/gcc', '/usr/include/c++'],
+    prepare: `/usr/bin/python3 - <<'P'
+with open('big.cpp','w') as f:
+    f.write('#include <bits/stdc++.h>\\n#include <regex>\\nusing namespace std;\\n')
+    for i in range(45):
+        f.write(f'struct S{i}{{int a,b;bool operator<(const S{i}&o)const{{return tie(a,b)<tie(o.a,o.b);}}}};\\nint f{i}(vector<S{i}>v){{map<S{i},vector<string>>m;unordered_map<string,S{i}>u;for(auto&x:v){{m[x].push_back(to_string(x.a));u[to_string(x.b)]=x;}}sort(v.begin(),v.end());int s=0;for(auto&p:m)s+=p.first.a*{i}+p.second.size();return s+v.size()+u.size();}}\\n')
+P`,
+    command: ['g++', '-std=c++17', '-O3', '-c', 'big.cpp', '-o', 'big.o'],
+    family: true,
+    verify: { file: 'big.o' },
+  },
+  {
+    ...common,
+    name: 'xz-pipe',
+    packages: ['tar', 'xz-utils', 'coreutils', 'python3'],
+    hide: ['/usr/bin/xz', '/usr/bin/sha256sum'],
+    prepare: `${corpus}rm -rf d; mkdir d; head -c 20000000 ../corpus.txt | split -b 50000 -a 4 - d/f`,
+    command: ['sh', '-c', 'tar -c --sort=name --mtime=@0 --owner=0 --group=0 d | xz -T1 -5 -c | sha256sum'],
+    family: true,
+    verify: stdout,
   },
 ];
