@@ -223,7 +223,11 @@ class EngineWorker {
   /** Those that share memory come home first: from there they leave together. */
   async #onward(id: number, pid: number, to: Peer): Promise<unknown> {
     const absence = this.#absence(pid);
-    if (!absence.inSet) return absence.moveOn(to, this.#progress(id));
+    try {
+      if (!absence.inSet) return await absence.moveOn(to, this.#progress(id));
+    } catch (error) {
+      if (!absence.inSet) throw error; // they were born meanwhile
+    }
     await absence.recall(this.#progress(id));
     return this.#migrate(id, pid, to);
   }

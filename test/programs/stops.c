@@ -173,7 +173,8 @@ static void watch(pid_t pid)
     static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
     bool lasts = is("long") || is("killed") || is("terminated");
     int stopped_for = lasts ? (int)(run_seconds * 350) : 40;
-    for (int round = 0; milliseconds_left() > 400 + stopped_for || round < 2; round++) {
+    /* The child must not end within a round, however long that takes on a busy machine. */
+    for (int round = 0; milliseconds_left() > 1200 + stopped_for || round < 2; round++) {
         int stop = is("suspends") ? SIGTSTP : is("itself") ? (round % 2 ? SIGSTOP : SIGTSTP) : stops[round % 4];
         if (!is("itself")) {
             usleep(lasts ? 150000 : 20000 * (round % 4));

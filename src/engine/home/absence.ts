@@ -11,6 +11,7 @@ import { BodyGauge } from './body_gauge.ts';
 import type { CallCounts } from '../image/call_statistics.ts';
 import type { ForkAnswer, ForkRequest } from '../image/fork_messages.ts';
 import { Deputy } from './deputy.ts';
+import { forDeputy } from './deputy_frames.ts';
 import { forkDeputy } from './deputy_fork.ts';
 import { endDeputy } from './end_deputy.ts';
 import type {
@@ -99,6 +100,7 @@ export class Absence implements Traveller, SetMember {
   /** All of it is at home. */
   complete = false;
   #set: SharingSet | undefined;
+  #calledHome = false;
   reason = '';
   readonly #live: LiveAtHome;
   /** The program's own. */
@@ -199,41 +201,13 @@ export class Absence implements Traveller, SetMember {
 
   #onFrame(frame: Frame): void {
     const { deputy } = this;
+    if (forDeputy(deputy, frame)) return;
     switch (frame.type) {
-      case frameType.request:
-        return deputy.onRequest(frame);
-      case frameType.largeRequest:
-        return deputy.onLargeRequest(frame);
-      case frameType.bulk:
-        return deputy.onBulk(frame);
-      case frameType.interrupt:
-        return deputy.interrupt(frame.id);
-      case frameType.thread:
-        return deputy.reply(frame.id, deputy.createThread(frameJson(frame)));
       case frameType.execute:
         this.#limits = deputy.execute(frame);
         return;
       case frameType.fork:
         return this.#onFork(frame.id, frameJson(frame));
-      case frameType.unborn:
-        return deputy.disowned.add(frameJson<{ pid: number }>(frame).pid);
-      case frameType.lodgerEnded: {
-        const { tid, status } = frameJson<{ tid: number; status: TaskStatus }>(frame);
-        if (status.kind === 'killed') deputy.endLodger(tid, status.signal);
-        return;
-      }
-      case frameType.threadEnded: {
-        const { tid, code } = frameJson<{ tid: number; code: number }>(frame);
-        return deputy.endThread(tid, code);
-      }
-      case frameType.mirrorAction: {
-        const { tid, signal, action } = frameJson<{ tid: number; signal: number; action: string }>(frame);
-        return deputy.mirrorAction(tid, frame.id, signal, Buffer.from(action, 'base64'));
-      }
-      case frameType.signalTaken: {
-        const { signal, continues, lodger } = frameJson<{ signal: number; continues: number; lodger?: number }>(frame);
-        return deputy.takeStop(signal, continues, lodger);
-      }
       case frameType.mapFile:
         return this.#supply.onWish(this.#link, frame.id, frameJson(frame));
       case frameType.use:
@@ -378,7 +352,7 @@ export class Absence implements Traveller, SetMember {
       return this.#question.ask(this.#link, { type, value, answer, whom: `node ${present.name}` });
     };
     try {
-      const { move, left, frozenAt } = await OnwardMove.carry(this.#context, peer, {
+      const { move, left, frozenAt, begunStopped } = await OnwardMove.carry(this.#context, peer, {
         pid,
         uid,
         command,
@@ -387,9 +361,10 @@ export class Absence implements Traveller, SetMember {
         supply: this.#supply,
         progress,
         ask,
-        stillMoving: () => this.#state === 'moving',
+        mustWait: (received) => this.#deputy.hasNews(received),
+        obstacle: () => this.#obstacleToMove(),
       });
-      this.#commit(move, left);
+      this.#commit(move, left, begunStopped);
       const [freezeMs, totalMs] = [performance.now() - frozenAt, performance.now() - start];
       const result = { pid, to: peer.name, freezeMs, totalMs, bytes: 0, threads: this.threads };
       this.#context.log('process.went-on', result);
@@ -400,8 +375,14 @@ export class Absence implements Traveller, SetMember {
     }
   }
 
+  #obstacleToMove(): string {
+    if (this.#state !== 'moving') return 'it is coming home';
+    // Until it was stopped for the move it could fork.
+    return this.inSet ? 'processes that share its memory have been born meanwhile' : '';
+  }
+
   /** The body runs on the next node: from here on that is the only one. */
-  #commit(move: OnwardMove, left: GoingOn): void {
+  #commit(move: OnwardMove, left: GoingOn, begunStopped: boolean): void {
     const last = this.#link;
     this.#gauge.leaves(left.calls, true);
     this.#link = move.link;
@@ -412,7 +393,7 @@ export class Absence implements Traveller, SetMember {
     this.#state = 'away';
     this.#lostOnTheWay = undefined;
     this.#deputy.served++; // what it did on the last node may have been seen: it does not begin anew from here
-    this.#deputy.moveTo(move.link, left.signalsReceived);
+    this.#deputy.moveTo(move.link, { received: left.signalsReceived, begunStopped });
     this.#listen(move.link);
     last.sendFrame(frameType.wentOn, 0);
     last.closeWhenSent();
@@ -424,8 +405,9 @@ export class Absence implements Traveller, SetMember {
     this.#state = 'away';
     const lost = this.#lostOnTheWay;
     this.#lostOnTheWay = undefined;
-    if (lost) this.#onLinkLost(lost);
-    else this.#link.sendFrame(frameType.stay, 0);
+    if (lost) return this.#onLinkLost(lost);
+    this.#link.sendFrame(frameType.stay, 0);
+    if (this.#calledHome) this.callHome();
   }
 
   // ---- coming home ----
@@ -442,6 +424,7 @@ export class Absence implements Traveller, SetMember {
 
   /** A member of its set comes home. */
   callHome(): void {
+    this.#calledHome = true; // if it is on its way to another node, it will not get there
     if (this.#state === 'away') this.#link.sendFrame(frameType.recall, 0);
   }
 

@@ -2,7 +2,14 @@
  * The home side of a stay away: prepare, freeze, send, commit, serve, take back.
  * Until the hosting node says `ready` the process is untouched, apart from being stopped; whatever fails before, it goes on.
  */
-import { livingThread, mappings, resourceLimits, status as procStatus, commandName } from '../../sys/procfs.ts';
+import {
+  commandName,
+  livingThread,
+  mappings,
+  resourceLimits,
+  signalSets,
+  status as procStatus,
+} from '../../sys/procfs.ts';
 import type { StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { frameType, protocolVersion } from '../../wire/frames.ts';
@@ -20,6 +27,7 @@ import {
 } from '../image/capture.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '../image/departure_types.ts';
 import { FileSupply } from './file_supply.ts';
+import { SIGCONT } from '../task/default_actions.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from '../task/freeze.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
 import type { Convoy } from './convoy.ts';
@@ -27,7 +35,7 @@ import { holdAt } from './hold.ts';
 import type { ProcessImage, SpaceImage, StateImage } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
 import { sendPages } from '../image/page_stream.ts';
-import { drainSignals, newSignals, queueSignals, stillDue } from '../image/pending_signals.ts';
+import { bitOf, drainSignals, newSignals, queueSignals, stillDue } from '../image/pending_signals.ts';
 import { connectHost } from '../image/dial.ts';
 import { prepareHost } from './preparation.ts';
 import { memoryOf } from '../task/memory_use.ts';
@@ -177,8 +185,9 @@ export class Departure implements Traveller {
       throw error;
     }
     this.#context.notes.remove(this.pid);
-    // A stopped process begins its stay stopped.
-    const stopped = frozen.some(({ task }) => task.groupStop());
+    // A stopped process begins its stay stopped, also if it has just been continued: SIGCONT's handler runs first.
+    const continued = (tid: number): boolean => (signalSets(tid).pending & bitOf(SIGCONT)) !== 0n;
+    const stopped = frozen.some(({ task }) => task.groupStop() || continued(task.tid));
     if (stopped) link.sendFrame(frameType.stopped, 0);
     link.sendFrame(frameType.go, 0);
     const freezeMs = performance.now() - frozenAt;

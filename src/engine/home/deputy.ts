@@ -285,13 +285,29 @@ export class Deputy {
     return this.#passed.after(received);
   }
 
-  /** The body lives at the other end of another link now, and has got the first `received` signals. */
-  moveTo(link: GuestLink, received: number): void {
+  /** Whether a body that has got the first `received` signals must not run before it hears from here. */
+  hasNews(received: number): boolean {
+    const wasContinued = this.#passed.after(received).some(({ signal }) => signal === SIGCONT);
+    return this.stopped || this.#group.undecided || wasContinued;
+  }
+
+  /**
+   * The body lives at the other end of another link now, and has got the first `received` signals.
+   * @param of `begunStopped`: it does not run before it hears of what came since
+   */
+  moveTo(link: GuestLink, { received, begunStopped }: { received: number; begunStopped: boolean }): void {
     this.link = link;
     const missed = this.#passed.rebase(received);
     this.#group.continues = missed.filter(({ signal }) => signal === SIGCONT).length;
-    for (const signal of missed) link.sendJson(frameType.signal, signal);
-    if (this.stopped) link.sendFrame(frameType.stopped, 0);
+    const send = (signals: readonly SignalImage[]): void => {
+      for (const signal of signals) link.sendJson(frameType.signal, signal);
+    };
+    // The body takes stop signals for void that it has before it goes on: those that came after SIGCONT are not.
+    const untilContinued = missed.findLastIndex(({ signal }) => signal === SIGCONT) + 1;
+    send(missed.slice(0, untilContinued));
+    if (this.stopped && !begunStopped) link.sendFrame(frameType.stopped, 0);
+    if (begunStopped && !this.stopped && !this.#group.undecided) this.#group.goOn();
+    send(missed.slice(untilContinued));
   }
 
   readonly #passed = new PassedSignals();

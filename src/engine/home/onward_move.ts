@@ -33,8 +33,10 @@ export interface Traveller {
   readonly supply: FileSupply;
   readonly progress: Progress;
   ask<T>(type: number, value: unknown, answer: number): Promise<T>;
-  /** False when it is on its way home meanwhile. */
-  stillMoving(): boolean;
+  /** Whether the body, which got so many signals, must hear something before it runs. */
+  readonly mustWait: (signalsReceived: number) => boolean;
+  /** What has happened meanwhile that forbids it to go on alone; empty if nothing has. */
+  readonly obstacle: () => string;
 }
 
 export class OnwardMove {
@@ -61,7 +63,7 @@ export class OnwardMove {
     context: Dialer & Holder,
     peer: Peer,
     traveller: Traveller,
-  ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number }> {
+  ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number; begunStopped: boolean }> {
     const { pid, node, progress } = traveller;
     progress('connect', 0, 0);
     const { files } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
@@ -73,14 +75,16 @@ export class OnwardMove {
       const order: OnwardOrder = { to: peer, ticket: move.ticket };
       const left = await traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
       if (left.failed) throw refusal(pid, `node ${node} did not send it on: ${left.failed}`, left.passing);
+      refuseObstacle(traveller);
       const frozenAt = performance.now() - left.frozenFor;
       await holdAt('onward-going', pid, context);
       await move.#bodyArrived();
       await holdAt('onward-ready', pid, context);
-      if (!traveller.stillMoving()) throw new CannotFreeze(pid, 'busy', 'it is coming home');
-      await move.#begin();
+      refuseObstacle(traveller);
+      const begunStopped = traveller.mustWait(left.signalsReceived);
+      await move.#begin(begunStopped);
       move.link.peerPatience = 'away';
-      return { move, left, frozenAt };
+      return { move, left, frozenAt, begunStopped };
     } catch (error) {
       move.#abandon(String(error));
       throw error;
@@ -116,11 +120,12 @@ export class OnwardMove {
 
   /**
    * The body begins there. Until this is heard nothing that it does there can be seen by anybody: its first call comes
-   * later. @throws LinkClosed, DeadlineExceeded
+   * later. One that must wait begins stopped. @throws LinkClosed, DeadlineExceeded
    */
-  async #begin(): Promise<void> {
+  async #begin(stopped: boolean): Promise<void> {
     if (this.link.closed) throw this.link.closed;
     const begun = this.link.expect([frameType.use], answerDeadline);
+    if (stopped) this.link.sendFrame(frameType.stopped, 0);
     this.link.sendFrame(frameType.go, 0);
     await begun;
   }
@@ -131,4 +136,10 @@ export class OnwardMove {
     this.link.close();
     this.supply.close();
   }
+}
+
+/** @throws CannotFreeze */
+function refuseObstacle({ pid, obstacle }: Traveller): void {
+  const reason = obstacle();
+  if (reason !== '') throw new CannotFreeze(pid, 'busy', reason);
 }

@@ -32,6 +32,7 @@ import { freezeBody, type FrozenThread } from './body_freeze.ts';
 import { BodySignals, type SignalledBody } from './body_signals.ts';
 import { BodyThread } from './body_thread.ts';
 import { CallStatistics } from '../image/call_statistics.ts';
+import { readClock } from '../task/clocks.ts';
 import { actsByDefault, coreSignals, stopSignals } from '../task/default_actions.ts';
 import { baseOf, type CpuBase, type SignalImage } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
@@ -455,6 +456,7 @@ export class Body implements BodyHost, SignalledBody {
     } else {
       repeatUnseen(stop, thread.answered);
       thread.answered = false;
+      thread.noteStop(stop.registers(), readClock('monotonic'));
       if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.handlerRuns(stop);
       stop.resume(ignored ? 0 : stop.signal);
     }

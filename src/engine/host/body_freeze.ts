@@ -48,12 +48,14 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const { at } = vdso.leave(stopped);
     if (!at) continue;
     repeatUnseen(at.task, thread.answered);
-    const noted = thread.waitsSince(at.task.registers());
+    const registers = at.task.registers();
+    const noted = thread.waitsSince(registers);
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
+    thread.noteStop(registers, since); // it may stay here after all
     const written = thread.cutWrite?.written ?? 0;
     // Of the calls that go on by restart_syscall(2) only a futex's wait can have begun here.
     const restartOf = thread.restartOf || nr.futex;
-    out.push({ ...at, thread, since, restartOf, written });
+    out.push({ ...at, thread, since, restartOf, beginKnown: true, written });
   }
   return out;
 }

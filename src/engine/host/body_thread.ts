@@ -1,9 +1,11 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
 import { signalSets } from '../../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../../sys/ptrace.ts';
+import { nr } from '../../sys/x64/numbers.ts';
 import { ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, type Registers } from '../../sys/x64/registers.ts';
 import type { BodyCall } from './body_call.ts';
-import { monotonicAt } from '../task/clocks.ts';
+import { momentOf, monotonicAt, readClock } from '../task/clocks.ts';
+import { observeSleep, stoppedIn } from '../task/sleep.ts';
 import type { SignalImage, ThreadImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { restOfWrite, type PartialWrite } from '../task/partial_writes.ts';
@@ -19,8 +21,8 @@ interface Wait {
   cutShort: boolean;
 }
 
-function isSame(wait: Wait, nr: number, args: readonly bigint[]): boolean {
-  return wait.nr === nr && wait.args.every((arg, i) => arg === args[i]);
+function isSame(wait: Wait, number: number, args: readonly bigint[]): boolean {
+  return wait.nr === number && wait.args.every((arg, i) => arg === args[i]);
 }
 
 export class BodyThread {
@@ -56,10 +58,14 @@ export class BodyThread {
   }
 
   /** A call begins: if it is the one that was cut short, its wait goes on. @returns when it began */
-  begin(nr: number, args: readonly bigint[], now: number): number {
+  begin(number: number, args: readonly bigint[], now: number): number {
     const { wait } = this;
     this.wait = undefined;
-    return wait?.cutShort && isSame(wait, nr, args) ? wait.began : now;
+    if (number === nr.restart_syscall && this.restartOf === 0) {
+      const since = wait?.cutShort && isSame(wait, nr.futex, args) ? wait.began : now;
+      this.wait = { nr: nr.futex, args, began: since, cutShort: false };
+    }
+    return wait?.cutShort && isSame(wait, number, args) ? wait.began : now;
   }
 
   /** A call that is taken while a signal is due waits on all the same: its handler must run first. */
@@ -77,9 +83,9 @@ export class BodyThread {
   }
 
   /** A call begins: if it is a write of which a part is done, only the rest is made. @returns its arguments */
-  beginRest(nr: number, args: readonly bigint[]): readonly bigint[] {
+  beginRest(number: number, args: readonly bigint[]): readonly bigint[] {
     const { cutWrite } = this;
-    if (cutWrite && cutWrite.nr === nr && cutWrite.args.every((arg, i) => arg === args[i]))
+    if (cutWrite && cutWrite.nr === number && cutWrite.args.every((arg, i) => arg === args[i]))
       return restOfWrite(args, cutWrite.written);
     this.cutWrite = undefined;
     return args;
@@ -114,11 +120,34 @@ export class BodyThread {
     if (timeout) this.wait = { ...trapped, began: since, cutShort: true };
   }
 
+  /**
+   * It was stopped in this kernel: if it waits for a futex, since when. What goes on after this stop by restart_syscall(2)
+   * is that wait, and the last thing of which this kernel says when it began.
+   * @param since when it fell asleep, at the latest, on this host's CLOCK_MONOTONIC
+   */
+  noteStop(registers: Registers, since: bigint): void {
+    if (!registers.interrupted) return;
+    const args = registers.syscallArguments;
+    const goesOn = this.#goesOn(registers);
+    if (!goesOn && (registers.syscall !== nr.futex || !timeoutOf(nr.futex, args))) return;
+    const { wait } = this;
+    if (wait && isSame(wait, nr.futex, args) && (goesOn || wait.cutShort)) wait.cutShort = true;
+    else this.wait = { nr: nr.futex, args, began: momentOf(since), cutShort: true };
+  }
+
+  /** By restart_syscall(2), with a wait that began in this kernel: a futex's, since all others are made at home. */
+  #goesOn(registers: Registers): boolean {
+    return registers.syscall === nr.restart_syscall && this.restartOf === 0;
+  }
+
   /** When the wait began that it is in, going by its registers, on this host's CLOCK_MONOTONIC; undefined: not noted. */
   waitsSince(registers: Registers): bigint | undefined {
     const { wait } = this;
-    const same = wait && isSame(wait, registers.syscall, registers.syscallArguments);
-    return same ? monotonicAt(wait.began) : undefined;
+    const number = this.#goesOn(registers) ? nr.futex : registers.syscall;
+    if (!wait || !isSame(wait, number, registers.syscallArguments)) return undefined;
+    // One that had gone on has ended if the thread waits anew.
+    if (registers.syscall === nr.futex && !wait.cutShort) return undefined;
+    return monotonicAt(wait.began);
   }
 
   get running(): RunningTask {
@@ -150,7 +179,11 @@ export class BodyThread {
 
   /** Interrupts a thread that is not in a forwarded call and waits for its stop; undefined when it ended. */
   stopNow(): StoppedTask | undefined {
-    return this.running.interrupt() ? this.awaitStop() : undefined;
+    const sleep = observeSleep(this.hostTid);
+    const stop = this.running.interrupt() ? this.awaitStop() : undefined;
+    const since = sleep && stop && stoppedIn(this.hostTid, sleep) ? sleep.since : readClock('monotonic');
+    if (stop) this.noteStop(stop.registers(), since);
+    return stop;
   }
 
   /** Waits for a stop that was asked for; undefined when the thread ended. */

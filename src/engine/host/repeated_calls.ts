@@ -3,11 +3,13 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import { describe } from '../../sys/syscalls.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
+import { readClock } from '../task/clocks.ts';
 import { endsWithEintr, giveCode } from '../task/interrupted_calls.ts';
 
 /** A call of this kernel that answers our own stop with EINTR: it is made again, unless a handler is to run. */
 export function repeatWait(thread: BodyThread, stop: StoppedTask): void {
   const registers = stop.registers();
+  thread.noteStop(registers, readClock('monotonic'));
   if (!endsWithEintr(registers)) return;
   stop.setRegisters(giveCode(registers));
   thread.answered = true;

@@ -208,7 +208,7 @@ export function captureThreads(
   const threads: ThreadImage[] = [];
   const actions = Buffer.alloc(64 * 32);
   let brk = 0;
-  frozen.forEach(({ task, since, restartOf = 0, written: before = 0, pendingSignal }, index) => {
+  frozen.forEach(({ task, since, restartOf = 0, beginKnown = false, written: before = 0, pendingSignal }, index) => {
     const registers = task.registers();
     const mask = task.signalMask();
     const rseq = task.rseq();
@@ -235,9 +235,9 @@ export function captureThreads(
       bytes.copy(actions, 0, 96, 96 + 64 * 32);
     }
     if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
-    const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
     const written = pendingSignal ? 0 : cutWrite(registers, task.tid, before);
-    const carried = carryCall(task.tid, registers, restartOf);
+    const carried = carryCall(task.tid, registers, { restartOf, beginKnown });
+    const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
     threads.push({
       tid: task.tid,
       name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),

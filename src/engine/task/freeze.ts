@@ -34,7 +34,7 @@ import { DeadlineExceeded, type Loop } from '../link/loop.ts';
 import { cutWrite, finishWrite } from './partial_writes.ts';
 import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
 import { goesOnWithUnknown, restartedCallOf } from './restarted_call.ts';
-import { beginOfSocketWait, limitSocketWait } from './socket_waits.ts';
+import { beginOfSocketWait, isAboutToWait, limitSocketWait } from './socket_waits.ts';
 import { goOnWaiting, timeoutOf } from './timed_waits.ts';
 import { Vdso } from './vdso.ts';
 
@@ -157,6 +157,7 @@ async function freezeNew(
 ): Promise<boolean> {
   const sleeps = new Map<number, Sleep | undefined>();
   const left = threadIds(pid).filter((tid) => !frozen.has(tid));
+  while (left.some(isAboutToWait)) await loop.sleep(1); // for a second at most
   const lending = left.filter((tid) => waitForVfork(pid, tid));
   for (const tid of lending.length ? lending : left) {
     const task = RunningTask.seize(tid, traceOption.calls);

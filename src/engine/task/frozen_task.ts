@@ -9,6 +9,8 @@ export interface FrozenTask {
   since?: bigint | undefined;
   /** The call that it had gone on with by restart_syscall(2) when it was stopped; 0: it was in a call of its own. */
   restartOf?: number;
+  /** `since` is right also for a call that had gone on by restart_syscall(2): its whole wait was seen. */
+  beginKnown?: boolean;
   /** How much the call had written before that it was going on with; see partial_writes.ts. */
   written?: number;
 }

@@ -79,6 +79,11 @@ export class GroupStop {
     return false;
   }
 
+  /** The body waits for word whether the process stops. */
+  get undecided(): boolean {
+    return this.#taken.size + this.#takers.size > 0;
+  }
+
   /** The stop signal that the deputy has still to take; 0: none. */
   get due(): number {
     const [signal = 0] = this.#taken;

@@ -39,12 +39,19 @@ function waitsLong(tid: number, registers: Registers): boolean {
   return bytes.length < timeStructSize || readTime(bytes) > longWait;
 }
 
+/** What is known of a call that the task had gone on with by restart_syscall(2). */
+interface GoneOnWith {
+  /** Which call it was; 0: it had not gone on. */
+  restartOf: number;
+  /** Its begin is known, and travels. */
+  beginKnown: boolean;
+}
+
 /**
  * Makes the registers of a stopped task mean the same in another kernel.
- * @param restartOf the call that the task had gone on with by restart_syscall(2), or 0
  * @returns the call whose rest only the home kernel knows (how long to go on sleeping), or 0
  */
-export function carryCall(tid: number, registers: Registers, restartOf: number): number {
+export function carryCall(tid: number, registers: Registers, { restartOf, beginKnown }: GoneOnWith): number {
   if (registers.syscall < 0 || !isCutShort(registers)) {
     registers.set('orig_rax', -1);
     return 0;
@@ -56,10 +63,10 @@ export function carryCall(tid: number, registers: Registers, restartOf: number):
   const call = goingOn ? restartOf : registers.syscall;
   if (goingOn && call !== 0) registers.set('rax', ERESTART_RESTARTBLOCK);
   if (call !== nr.futex) return call;
-  // The word that it waits for is in the body: a futex is waited for where the body is, from the beginning. When that
-  // was is not known for one that has been taken up before: a short wait counts from then, a long one ends as futex(2)'s
-  // callers must expect.
+  // The word that it waits for is in the body: a futex is waited for where the body is, for the rest of its time. When that
+  // began is not known for one that was taken up before the program ever moved: a short wait counts from then, a long one
+  // ends as futex(2)'s callers must expect.
   registers.set('orig_rax', nr.futex).set('rax', ERESTARTNOHAND);
-  if (goingOn && waitsLong(tid, registers)) registers.finishCall(EINTR);
+  if (goingOn && !beginKnown && waitsLong(tid, registers)) registers.finishCall(EINTR);
   return 0;
 }

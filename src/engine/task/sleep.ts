@@ -113,7 +113,9 @@ function restartedCall(tid: number, { number, args }: { number: number; args: bi
     const where = fs.readFileSync(`/proc/${tid}/wchan`, 'latin1');
     if (where.includes('futex')) return nr.futex;
     if (where.includes('poll')) return nr.poll;
-    if (!where.includes('sleep')) return 0; // it has just been woken
+    // The scheduler's own functions are left out (do_nanosleep is one), and who calls it may do so by a jump: then the entry
+    // of system calls is what remains.
+    if (!/sleep|syscall/.test(where)) return 0; // it has just been woken
     // A clock's number is the first argument of the one, an address that of the other.
     return args[0] < 4096n ? nr.clock_nanosleep : nr.nanosleep;
   } catch {

@@ -25,6 +25,14 @@ const shortest = 1_000_000n;
 const continued = new Map<number, { sleeps: number; since: bigint }>();
 const remembered = 1000;
 
+/** Tasks that have been let go and have not begun the call yet, and until when that is waited for (performance.now()). */
+const beginning = new Map<number, number>();
+
+/** Whether a task is about to go on with such a call: if it were stopped now, nobody would know how long it has waited. */
+export function isAboutToWait(tid: number): boolean {
+  return performance.now() < (beginning.get(tid) ?? 0);
+}
+
 /** When the call really began in which a task was seen asleep. */
 export function beginOfSocketWait(tid: number, sleep: Sleep): bigint {
   const known = continued.get(tid);
@@ -61,10 +69,12 @@ export function limitSocketWait(loop: Loop, task: StoppedTask, pid: number, sinc
   const rest = whole - (readClock('monotonic') - since);
   setSocketTimeout(socket, timeout.option, rest > shortest ? rest : shortest);
   const restore = (): void => {
+    beginning.delete(task.tid);
     remember(task.tid, since);
     setSocketTimeout(socket, timeout.option, whole);
     close(socket);
   };
+  beginning.set(task.tid, performance.now() + patience);
   return () => whenInCall(loop, { tid: task.tid, call: registers.syscall }, restore);
 }
 
