@@ -8,6 +8,7 @@ import { selfTest } from '../sys/kernel.ts';
 import { SystemCallError } from '../sys/errors.ts';
 import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
+import { Blanks } from './host/blanks.ts';
 import { Guest, type HostContext } from './host/arrival.ts';
 import { StaysHome } from './image/capture.ts';
 import type { Absence, HomeContext } from './home/absence.ts';
@@ -85,6 +86,7 @@ class EngineWorker {
     };
     this.#host = {
       loop: this.#loop,
+      blanks: new Blanks(this.#loop),
       files: new FileCache(),
       node: settings.node,
       key,

@@ -27,7 +27,7 @@ without_busy_cgroups() {
   local kind key top
   while read -r kind key rest; do
     if [ "$kind" = left ] && [ "$key" = cgroup ]; then
-      top=$(grep -oE '^.*/mosix-[^/]*' <<<"${rest%% *}" || echo "${rest%% *}")
+      top=$(sed -E 's|(/mosix-[^/]*).*|\1|' <<<"${rest%% *}")
       [ -n "$(find "$top" -name cgroup.procs -exec cat {} + 2>/dev/null)" ] && continue
       [ -d "$top" ] || continue
     fi

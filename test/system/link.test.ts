@@ -37,7 +37,7 @@ const inFrames: Record<string, RegExp> = {
   'an empty preparation': /guest\.failed/,
   'pages of nothing': /a frame of type 5 before its preparation/,
   'file pages of nothing': /pages of an unknown file/,
-  'an image before its preparation': /a frame of type 4 before its preparation/,
+  'an image before its preparation': /a frame of type 6 before its preparation/,
 };
 
 describe('a node with a guest', { skip }, () => {

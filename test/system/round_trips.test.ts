@@ -18,7 +18,8 @@ const roundTrips = Number(process.env['MOSIX_ROUND_TRIPS'] ?? 40);
 /** Rounds until the engines have compiled their code and filled their buffers. */
 const warmUp = 10;
 const MEGABYTE = 1 << 20;
-const settlingMs = 500;
+/** Longer than an engine takes to make one more blank process ready. */
+const settlingMs = 1200;
 /** What an engine's memory may grow by: it is collected when V8 sees fit. */
 const engineSlack = 96 * MEGABYTE;
 
@@ -97,12 +98,14 @@ async function nodeStates(cluster: Cluster): Promise<Record<string, NodeState>> 
   const counts = (states: Record<string, NodeState>): unknown =>
     Object.values(states).map(({ processes, descriptors, threads }) => ({ processes, descriptors, threads }));
   let states = look();
+  let since = performance.now();
   const settled = (): boolean => {
-    const earlier = states;
-    states = look();
-    return isDeepStrictEqual(counts(earlier), counts(states));
+    const now = look();
+    if (!isDeepStrictEqual(counts(now), counts(states))) since = performance.now();
+    states = now;
+    return performance.now() - since > settlingMs;
   };
-  await until(settled, { what: 'see the nodes settle', timeoutMs: PATIENCE_MS, everyMs: settlingMs });
+  await until(settled, { what: 'see the nodes settle', timeoutMs: PATIENCE_MS, everyMs: 100 });
   return states;
 }
 

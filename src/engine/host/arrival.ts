@@ -8,6 +8,7 @@ import { describe } from '../../sys/syscalls.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
 import { Berth } from './berth.ts';
+import type { Blanks } from './blanks.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
@@ -49,6 +50,7 @@ import { createTimers, keepTimers, noTimers, startTimers } from '../image/timers
 
 export interface HostContext {
   loop: Loop;
+  blanks: Blanks;
   files: FileCache;
   node: string;
   runDir: string;
@@ -216,7 +218,7 @@ export class Guest {
       if (p.onward) this.#ticket = this.#context.ticket();
       const guestNumber = this.#context.guestNumber();
       const cgroup = guestCgroup(p.pid, guestNumber);
-      const berth = Berth.create(p, { guestNumber, cgroup, offsets: ownTimeOffsets() });
+      const berth = Berth.create(p, this.#context.blanks.take(), { guestNumber, cgroup, offsets: ownTimeOffsets() });
       this.#berth = berth;
       this.#family = new Family(this.#context.loop, berth, cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));

@@ -1,36 +1,17 @@
 /**
- * A berth: the empty surroundings in which one body lives. A blank process leaves all namespaces of the hosting node
- * (user, pid, mount, net, ipc, uts, time), its child becomes pid 1 of the new pid namespace with an empty root, and the
- * body is a child of that with the same pid as at home. The body's user id is unprivileged and used by nobody else.
+ * A berth: the empty surroundings in which one body lives. A blank process has left all namespaces of the hosting node
+ * (blanks.ts), its child becomes pid 1 of the new pid namespace, and the body is a child of that with the same pid as at
+ * home. The body's user id is unprivileged and used by nobody else.
  */
 import fs from 'node:fs';
-import { spawnBlank } from '../../sys/children.ts';
 import type { Preparation } from '../image/image.ts';
 import { kernel } from '../../sys/kernel.ts';
-import { RunningTask, StoppedTask, traceOption } from '../../sys/ptrace.ts';
+import { StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { writeCloneArguments } from '../task/clone_arguments.ts';
-import { layout, Stub, stepCall, syscallInstruction, type InjectedCall } from '../task/stub.ts';
+import type { Blank } from './blanks.ts';
+import { layout, Stub, stepCall, syscallInstruction } from '../task/stub.ts';
 
-export const bodyOptions =
-  traceOption.calls | traceOption.clone | traceOption.fork | traceOption.vfork | traceOption.exitKill;
-
-const CLONE_NEW = {
-  user: 0x10000000,
-  pid: 0x20000000,
-  mount: 0x20000,
-  net: 0x40000000,
-  ipc: 0x08000000,
-  uts: 0x04000000,
-  time: 0x80,
-};
-const everyNamespace = Object.values(CLONE_NEW).reduce((all, flag) => all | flag, 0);
-const MS_RDONLY = 1;
-const MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8;
-const MS_REMOUNT = 0x20;
-const MS_PRIVATE_RECURSIVE = 0x40000 | 0x4000;
-const MNT_DETACH = 2;
-const pivotRoot = 155;
 const SIGCHLD = 17;
 /** First of the unprivileged ids that guests use; far above what distributions hand out. */
 const firstGuestId = 1_900_000_000;
@@ -66,6 +47,7 @@ export class Berth {
   /** @param offsets of this host's own time namespace */
   static create(
     p: Preparation,
+    blank: Blank,
     here: { guestNumber: number; cgroup: string | undefined; offsets: { monotonic: bigint; boottime: bigint } },
   ): Berth {
     const options: BerthOptions = {
@@ -76,14 +58,12 @@ export class Berth {
       monotonicOffset: BigInt(p.clockOffsets.monotonic) + here.offsets.monotonic,
       boottimeOffset: BigInt(p.clockOffsets.boottime) + here.offsets.boottime,
     };
-    const outer = spawnBlank();
+    const { pid: outer, stub: outerStub } = blank;
     let init = 0;
     try {
       if (options.cgroup) fs.writeFileSync(`${options.cgroup}/cgroup.procs`, String(outer));
-      const first = stop(outer);
-      const outerStub = Stub.install(first, outer);
       try {
-        init = createInit(outerStub, first, outer, options);
+        init = createInit(blank, options);
         const body = createBody(outerStub, init, options);
         stepCall(body, syscallInstruction(body.tid), nr.munmap, outerStub.base, layout.size);
         return new Berth(outer, init, body, Stub.install(body, body.tid, { base: options.stubBase }));
@@ -109,19 +89,8 @@ export class Berth {
   }
 }
 
-function stop(pid: number): StoppedTask {
-  const task = RunningTask.seize(pid, bodyOptions);
-  if (task instanceof Error) throw task;
-  task.interrupt();
-  return task.waitStop();
-}
-
-function createInit(stub: Stub, first: StoppedTask, outer: number, options: BerthOptions): number {
+function createInit({ pid: outer, task: first, stub }: Blank, options: BerthOptions): number {
   using session = stub.borrow(first);
-  session.must('leave the namespaces', [
-    [nr.close_range, 0, 0xffffffff, 0],
-    [nr.unshare, everyNamespace],
-  ]);
   fs.writeFileSync(`/proc/${outer}/setgroups`, 'deny');
   const id = firstGuestId + options.guestNumber;
   fs.writeFileSync(`/proc/${outer}/uid_map`, `${options.uid} ${id} 1`);
@@ -136,7 +105,6 @@ function createInit(stub: Stub, first: StoppedTask, outer: number, options: Bert
   ]);
   const { task } = session.clone([nr.clone, SIGCHLD, 0, 0, 0, 0]);
   if (!task) throw new Error('Cannot create a berth: clone gave no child');
-  emptyRoot(stub, task);
   return task.tid;
 }
 
@@ -144,38 +112,6 @@ function clockText(offset: bigint): string {
   const second = 1_000_000_000n;
   const seconds = offset >= 0n ? offset / second : -((-offset + second - 1n) / second);
   return `${seconds} ${offset - seconds * second}`;
-}
-
-/** Gives pid 1 an empty read-only root, from which nothing of the host can be reached. */
-function emptyRoot(stub: Stub, init: StoppedTask): void {
-  using session = stub.borrow(init);
-  const ignored = 0;
-  let at = 32;
-  const text = (value: string): number => {
-    const bytes = Buffer.from(value + '\0');
-    stub.memory.u8.set(bytes, layout.scratch + at);
-    at += bytes.length;
-    return stub.scratchAddress(at - bytes.length);
-  };
-  const none = text('none');
-  const root = text('/');
-  const here = text('.');
-  const place = text('/tmp');
-  const kind = text('tmpfs');
-  const size = text('size=4k,nr_inodes=8');
-  // Bodies that end are taken away by the kernel: their ids are free at once (wait(2), "SIGCHLD to SIG_IGN").
-  stub.writeAction(ignored, { handler: 1n, flags: 0n, restorer: 0n, mask: 0n });
-  const calls: InjectedCall[] = [
-    [nr.rt_sigaction, SIGCHLD, stub.scratchAddress(ignored), 0, 8],
-    [nr.mount, none, root, 0, MS_PRIVATE_RECURSIVE, 0],
-    [nr.mount, kind, place, kind, MS_NOSUID_NODEV_NOEXEC, size],
-    [nr.chdir, place],
-    [pivotRoot, here, here],
-    [nr.umount2, here, MNT_DETACH],
-    [nr.chdir, root],
-    [nr.mount, none, root, 0, MS_REMOUNT | MS_RDONLY | MS_NOSUID_NODEV_NOEXEC, 0],
-  ];
-  session.must('make an empty root', calls);
 }
 
 function createBody(stub: Stub, init: number, options: BerthOptions): StoppedTask {
