@@ -5,7 +5,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPrograms } from './build.ts';
@@ -28,8 +28,16 @@ export async function missingNeeds(): Promise<Set<Need>> {
     avx512f: flags.has('avx512f'),
     pku: flags.has('ospke'),
     root: process.getuid?.() === 0,
+    io_uring: await ringsCanMove(),
   };
   return new Set((Object.keys(has) as Need[]).filter((need) => !has[need]));
+}
+
+/** io_uring for everybody, with rings that are ordinary memory (Linux 6.10; before, programs that map them stay home). */
+async function ringsCanMove(): Promise<boolean> {
+  const disabled = await readFile('/proc/sys/kernel/io_uring_disabled', 'utf8').catch(() => '0');
+  const [major, minor] = release().split('.').map(Number);
+  return Number(disabled) === 0 && (major > 6 || (major === 6 && minor >= 10));
 }
 
 /** The command line that starts a case: limits are raised by a shell that becomes the program. */

@@ -36,7 +36,7 @@ export type Stimulus =
   | { readonly at: number; readonly endInput: true };
 
 /** What the machine must have; where it is missing the case is skipped, naming the need. */
-export type Need = 'avx2' | 'avx512f' | 'pku' | 'root';
+export type Need = 'avx2' | 'avx512f' | 'pku' | 'root' | 'io_uring';
 
 export interface Program {
   /** Name of the case, unique. */
@@ -281,6 +281,7 @@ const files: readonly Program[] = [
   program('watch-opens', { needs: ['root'] }),
   program('attributes'),
   program('epoll-forms'),
+  program('rings', { needs: ['io_uring'], mayComeHome: true, endsAtHome: true }),
 ];
 
 const neighbours: readonly Program[] = [

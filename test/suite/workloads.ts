@@ -4,7 +4,8 @@
  */
 import type { Case } from './case.ts';
 import { families } from './workloads/families.ts';
+import { runtimes } from './workloads/runtimes.ts';
 import { scientific } from './workloads/scientific.ts';
 import { singlePrograms } from './workloads/single.ts';
 
-export const workloads: readonly Case[] = [...singlePrograms, ...scientific, ...families];
+export const workloads: readonly Case[] = [...singlePrograms, ...scientific, ...families, ...runtimes];

@@ -109,6 +109,25 @@ for (const grouped of [true, false]) {
       },
     );
 
+    test('leaves again when it came home by itself', { timeout: 3 * PATIENCE_MS }, async () => {
+      // A call that is never forwarded, after the start is over: each line says that it has been made.
+      const script =
+        '$| = 1; for (;;) { $x += $_ for 1 .. 4_000_000; if ($n++ == 3) { syscall(425, 0, 0); print "made\\n"; } }';
+      const program = cluster.mosrun(['perl', '-e', script], { flags: ['-r', 'n2'] });
+      const { pid } = program;
+      const made = async (): Promise<boolean> => program.readStdout().includes('made');
+      await until(made, { what: 'see the call made', timeoutMs: PATIENCE_MS });
+      const away = async (): Promise<boolean> => (await cluster.mosps()).away.some((row) => row.pid === pid);
+      await until(away, { what: 'see it leave again', timeoutMs: PATIENCE_MS });
+      const report = (await cluster.request(cluster.home, 'calls', { pid })) as { reasons: { reason: string }[] };
+      assert.ok(
+        report.reasons.some(({ reason }) => reason === 'io_uring_setup'),
+        JSON.stringify(report),
+      );
+      program.kill('SIGKILL');
+      await program.wait(PATIENCE_MS);
+    });
+
     test('keeps those whose parents have gone, also when mosd starts anew', { timeout: 3 * PATIENCE_MS }, async () => {
       const script = 'setsid sh -c "sleep 300 & sleep 300 &" & wait; sleep 0.2';
       const shell = cluster.mosrun(['sh', '-c', script], { flags: ['-J', 'orphans'] });

@@ -336,7 +336,7 @@ export class Absence implements Traveller, SetMember {
     const { left } = this.#options;
     if (!left || this.#state !== 'away')
       throw new Error(`Cannot release the memory of process ${this.pid}: it is not away`);
-    return this.#deputy.release(left.mappings.filter((m) => !m.shared && !specialNames.has(m.name)));
+    return this.#deputy.release(left.mappings.filter((m) => !m.shared && !m.ring && !specialNames.has(m.name)));
   }
 
   // ---- going on to another node ----

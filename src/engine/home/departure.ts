@@ -31,6 +31,7 @@ import { SIGCONT } from '../task/default_actions.ts';
 import { assertAlive, CannotFreeze, freezeProcess, thaw } from '../task/freeze.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
 import type { Convoy } from './convoy.ts';
+import { refuseBusyRings } from './idle_rings.ts';
 import { holdAt } from './hold.ts';
 import type { ProcessImage, SpaceImage, StateImage } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
@@ -95,6 +96,7 @@ export class Departure implements Traveller {
   async leave(progress: Progress): Promise<MigrationResult> {
     const start = performance.now();
     refuseProcess(this.pid);
+    refuseBusyRings(this.pid);
     progress('connect', 0, 0);
     const convoy = this.#convoy;
     const dial = (): Promise<GuestLink> => connectHost(this.#context, this.peer);
@@ -222,10 +224,11 @@ export class Departure implements Traveller {
       await this.#supply.send(link, more, progress);
     }
     refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });
+    refuseBusyRings(this.pid);
     if (this.#supply.watch.look())
       throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
-    this.#space = { ...space, limits: resourceLimits(this.pid) };
-    return this.#space;
+    const rings = space.mappings.some(({ ring }) => ring);
+    return (this.#space = { ...space, limits: resourceLimits(this.pid), rings });
   }
 
   /** Its threads are captured while the hosting node still makes that. @returns bytes of pages */

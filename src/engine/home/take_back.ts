@@ -8,6 +8,7 @@ import { nr } from '../../sys/x64/numbers.ts';
 import { mapFilesPath, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
 import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
+import { markRings } from '../image/rings.ts';
 import { identityOf } from '../image/live_files.ts';
 import { madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
@@ -127,6 +128,7 @@ function makeMapping(
   oldFiles: readonly FileImage[],
   files: readonly (number | undefined)[],
 ): InjectedCall[] {
+  if (w.ring) return []; // as it was; only what is in it comes home
   const calls: InjectedCall[] = [];
   const { protection, noReserve } = madeAs(w);
   const reserve = noReserve ? MAP_NORESERVE : 0;
@@ -182,6 +184,7 @@ export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: AddressS
     stub.unmapBounce(session);
   }
   const old = readAddressSpace(stub.view, { identify: known.identify, own });
+  image.mappings = markRings(image.mappings, old.mappings);
   using session = stub.borrow(main);
   const open = image.files.map((file) => known.descriptor(file));
   const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));

@@ -347,7 +347,7 @@ export class Guest {
     this.#files.useAll(parent.#files);
     family.join(task.tid);
     this.#state = 'running';
-    const inherited = { limits: [...limits], heldSignals: heldSignals.toString(16) };
+    const inherited = { limits: [...limits], heldSignals: heldSignals.toString(16), rings: false };
     const image = { ...inherited, cpuTime: 0, cpuTimeAway: 0, threads: [], timers: noTimers };
     const body = this.#makeBody({ pid, stub, family, image });
     body.addThread(pid, task.tid);

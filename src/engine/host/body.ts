@@ -67,6 +67,7 @@ export class Body implements BodyHost, SignalledBody {
   /** The program's limits; what the home node says, except where they hold here. */
   readonly limits: [string, string][];
   readonly heldSignals: bigint;
+  readonly rings: boolean;
   readonly homeIsAhead: bigint;
   readonly #events: BodyEvents;
   readonly #mappings: MappingQuery;
@@ -91,6 +92,7 @@ export class Body implements BodyHost, SignalledBody {
     this.#mappings = new MappingQuery(this.hostPid);
     this.limits = options.image.limits;
     this.heldSignals = BigInt('0x' + options.image.heldSignals);
+    this.rings = options.image.rings;
     this.timers = new BodyTimers(options.image.timers);
     this.cpuBase = baseOf(options.image);
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, baseOf(t)]));

@@ -51,6 +51,8 @@ export interface BodyHost {
   readonly limits: [string, string][];
   /** Mask of the signals that wait at home. */
   readonly heldSignals: bigint;
+  /** Some of its memory is a copy of what it shares with home's kernel (io_uring). */
+  readonly rings: boolean;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: CpuBase;
   readonly calls: CallStatistics;
@@ -102,5 +104,5 @@ export interface BodyOptions {
   homeIsAhead: bigint;
   events: BodyEvents;
   /** What the process brings along. */
-  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'cpuTime' | 'cpuTimeAway' | 'threads' | 'timers'>;
+  image: Pick<ProcessImage, 'limits' | 'heldSignals' | 'rings' | 'cpuTime' | 'cpuTimeAway' | 'threads' | 'timers'>;
 }

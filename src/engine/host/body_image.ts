@@ -7,9 +7,9 @@ import type { SpaceImage, StateImage } from '../image/image.ts';
 import { captureLodger } from '../image/lodger.ts';
 
 /** Its address space without what is ours in it. */
-export function bodySpace({ hostPid, stub, limits }: Body, identify: IdentifyFile): SpaceImage {
+export function bodySpace({ hostPid, stub, limits, rings }: Body, identify: IdentifyFile): SpaceImage {
   const own = [{ address: stub.base, length: layout.size }];
-  return { ...readAddressSpace(hostPid, { identify, own }), limits };
+  return { ...readAddressSpace(hostPid, { identify, own }), limits, rings };
 }
 
 /** @param all its threads, stopped. The signals that wait for it here are taken out of it; `body.goOn` gives them back. */

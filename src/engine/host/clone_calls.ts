@@ -138,6 +138,8 @@ function newThread(body: BodyHost, thread: BodyThread, call: BodyCall, request: 
 
 /** A process is made at home first: its deputy has the id, and all that the kernel knows of it. */
 function newProcess(body: BodyHost, thread: BodyThread, call: BodyCall, request: CloneRequest): void {
+  // A copy of the rings would be the child's own, and not shared with the parent's.
+  if (body.rings) return body.comeHome(thread, `${nameOf(call.nr)} with an io_uring`);
   const { flags, exitSignal } = request;
   const shares = body.shared.sharesMemory && mappings(body.hostPid).some((m) => m.permissions[3] === 's');
   const wish: ForkRequest = { tid: thread.tid, flags: (flags & homeFlags) >>> 0, exitSignal, shares };

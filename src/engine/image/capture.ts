@@ -34,6 +34,7 @@ import {
   type ThreadImage,
 } from './image.ts';
 import { signalImage, waitingSignals } from './pending_signals.ts';
+import { ringImage, ringName } from './rings.ts';
 import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
@@ -111,6 +112,10 @@ function readOnce(pid: number, options: Look): AddressSpace {
       continue;
     const vmFlags = flags.get(m.start) ?? new Set<string>();
     refuseMapping(pid, m, vmFlags);
+    if (m.name === ringName) {
+      out.push(ringImage(m));
+      continue;
+    }
     const live =
       m.permissions[3] === 's' && (vmFlags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
     let file = -1;
@@ -161,7 +166,6 @@ export function refuseProcess(pid: number): void {
   const policy = Number(statFields(view)(41));
   if (policy === 1 || policy === 2 || policy === 6) throw new StaysHome(pid, 'it is in a real-time scheduling class');
   for (const [fd, target] of descriptorTargets(view)) {
-    if (target === 'anon_inode:[io_uring]') throw new StaysHome(pid, `it has an io_uring (descriptor ${fd})`);
     if (target === 'anon_inode:[userfaultfd]') throw new StaysHome(pid, `it has a userfaultfd (descriptor ${fd})`);
   }
 }

@@ -29,6 +29,8 @@ export interface MappingImage {
   shared: boolean;
   /** Shared and writable, or could be made so. */
   live?: boolean;
+  /** Rings of an io_uring: at home the kernel's memory, away a copy (docs/internals/address_space.md). */
+  ring?: boolean;
   /** VmFlags that must hold at the other side too: gd, wf, dc, dd, lo, hg, nh, mg … */
   flags: string[];
   /** "[vdso]" and its relatives, which are moved and not copied; "[stack]", "[heap]"; else empty. */
@@ -112,6 +114,8 @@ export interface AddressSpace {
 /** What travels first: the other side makes it while the pages are on their way and the threads are still captured. */
 export interface SpaceImage extends AddressSpace {
   limits: [string, string][];
+  /** Some of its memory are rings of an io_uring. */
+  rings: boolean;
 }
 
 /** What travels last. */
