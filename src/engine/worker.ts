@@ -9,7 +9,8 @@ import { SystemCallError } from '../sys/errors.ts';
 import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Blanks } from './host/blanks.ts';
-import { Guest, type HostContext } from './host/arrival.ts';
+import { Guest } from './host/arrival.ts';
+import type { HostContext } from './host/host_context.ts';
 import { StaysHome } from './image/capture.ts';
 import type { Absence, HomeContext } from './home/absence.ts';
 import { Convoy } from './home/convoy.ts';
@@ -41,7 +42,7 @@ class EngineWorker {
   readonly #guests = new Set<Guest>();
   readonly #unproven = new Set<GuestLink>();
   readonly #home: HomeContext;
-  readonly #host: HostContext;
+  readonly #host: HostContext<Guest>;
   readonly #logRefusal: Log;
   #guestNumber = 0;
 

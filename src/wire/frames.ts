@@ -6,7 +6,7 @@ export const frameHeader = 24;
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 7;
+export const protocolVersion = 8;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */
@@ -99,6 +99,15 @@ export const frameType = {
   beginning: 48,
   /** home → hosting: another process comes over this connection, which shares memory with this one. */
   member: 49,
+  /** hosting → home: may reads of a descriptor be answered here? home → hosting: from where on, or no. */
+  readAhead: 50,
+  /** hosting → home: a part of such a file is wanted; answered by `readData`: u32 grant, u32 zero, u64 offset, bytes. */
+  readMore: 51,
+  readData: 52,
+  /** hosting → home: the program's position in it. */
+  readAt: 53,
+  /** hosting → home: its last position, from now on home answers. home → hosting: give it back. */
+  readEnd: 54,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

@@ -266,6 +266,7 @@ const files: readonly Program[] = [
   }),
   program('fds-3-to-9'),
   program('big-io'),
+  program('small-reads'),
   program('file-positions'),
   program('directories'),
   program('stat-family'),

@@ -14,12 +14,6 @@ interface OpenCase {
 const open: readonly OpenCase[] = [
   {
     suite: 'workloads',
-    name: 'hmmsearch',
-    modes: ['remote', 'moved', 'ping-pong'],
-    reason: 'its many small reads use more than a tenth of its CPU time at home',
-  },
-  {
-    suite: 'workloads',
     name: 'lammps',
     modes: ['ping-pong'],
     reason: 'it shares memory with its helper, and such a set passes by home on its way from node to node',

@@ -229,6 +229,7 @@ export class Absence implements Traveller, SetMember {
       case frameType.ended:
         return this.#onBodyEnded(frameJson<TaskStatus>(frame));
       default:
+        if (this.#supply.takes(this.#link, frame)) return;
         throw new RangeError(`Cannot take a frame of type ${frame.type} from node ${this.peer.name}`);
     }
   }

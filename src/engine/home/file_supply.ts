@@ -13,10 +13,11 @@ import type { AddressSpace } from '../image/image.ts';
 import { liveImage, StaysHome, type IdentifyFile } from '../image/capture.ts';
 import type { Progress } from '../image/departure_types.ts';
 import type { FileImage } from '../image/image.ts';
-import type { GuestLink } from '../link/link.ts';
+import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { mappedFiles, rangeKeys, type WantedFile } from '../image/mapped_files.ts';
 import { OpenWatch } from './open_watch.ts';
+import { ReadGrants } from './read_grants.ts';
 import { mostLiveBytes, otherSharer } from './sole_mapper.ts';
 import { MappedFiles } from './take_back.ts';
 
@@ -49,10 +50,12 @@ export class FileSupply {
   /** In the order of their announcement: both sides name a file by its index. */
   readonly #known: FileImage[] = [];
   readonly #announced = new Set<string>();
+  readonly #reads: ReadGrants;
 
   constructor(options: { loop: Loop; node: string; pid: number; identify: IdentifyFile }) {
     this.#loop = options.loop;
     this.watch = new OpenWatch(options.loop);
+    this.#reads = new ReadGrants(options.loop, options.pid);
     this.#node = options.node;
     this.#pid = options.pid;
     this.#identify = options.identify;
@@ -129,6 +132,12 @@ export class FileSupply {
   close(): void {
     this.files.free();
     this.watch.close();
+    this.#reads.close();
+  }
+
+  /** @returns whether the frame was about files that are read ahead */
+  takes(link: GuestLink, frame: Frame): boolean {
+    return this.#reads.takes(link, frame, this.#view);
   }
 
   /** Whether all that is mapped has been announced. */

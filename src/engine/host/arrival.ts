@@ -8,19 +8,16 @@ import { describe } from '../../sys/syscalls.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
 import { Berth } from './berth.ts';
-import type { Blanks } from './blanks.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { contentRanges, decodeRegisters } from '../image/capture.ts';
 import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
-import type { FileCache } from './file_cache.ts';
 import type { GuestStatus } from './guest_status.ts';
 import { GuestFiles } from './guest_files.ts';
 import type { Preparation, ProcessImage, SpaceImage, StateImage, ThreadImage } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
-import type { Loop } from '../link/loop.ts';
 import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
 import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
@@ -43,28 +40,11 @@ import {
   setThreadContext,
 } from '../image/restore.ts';
 import { guestCgroup } from './cgroup.ts';
+import type { HostContext } from './host_context.ts';
 import { momentOf, ownTimeOffsets, readClock } from '../task/clocks.ts';
 import { layout } from '../task/stub.ts';
 import { goOnWaiting } from '../task/timed_waits.ts';
 import { createTimers, keepTimers, noTimers, startTimers } from '../image/timers.ts';
-
-export interface HostContext {
-  loop: Loop;
-  blanks: Blanks;
-  files: FileCache;
-  node: string;
-  runDir: string;
-  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
-  /** A number that no other guest of this engine has. */
-  guestNumber: () => number;
-  /** The cluster's key, for links to other hosting nodes. */
-  key: Uint8Array;
-  /** A word that gives entrance, of which nobody else knows. */
-  ticket: () => string;
-  /** A guest was born here. */
-  born: (guest: Guest) => void;
-  finished: (guest: Guest) => void;
-}
 
 /** What brings a body. */
 const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.pages, frameType.image]);
@@ -73,7 +53,7 @@ const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.pages,
 const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
 
 export class Guest {
-  readonly #context: HostContext;
+  readonly #context: HostContext<Guest>;
   readonly #link: GuestLink;
   readonly #files: GuestFiles;
   #preparation: Preparation | undefined;
@@ -93,7 +73,7 @@ export class Guest {
   #paused: Paused | undefined;
   #since = Date.now();
 
-  constructor(context: HostContext, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
+  constructor(context: HostContext<Guest>, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
     this.#context = context;
     this.#link = link;
     this.#files = files;
@@ -205,6 +185,7 @@ export class Guest {
       case frameType.executed:
         return this.#end('it executes another program');
       default:
+        if (body.ahead.takes(frame)) return;
         throw new Error(`Cannot take a frame of type ${frame.type}`);
     }
   }

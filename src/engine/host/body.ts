@@ -40,6 +40,7 @@ import type { Family } from './family.ts';
 import type { TrappedCall } from './listener.ts';
 import type { Loop } from '../link/loop.ts';
 import { bitOf } from '../image/pending_signals.ts';
+import { ReadAhead } from './read_ahead.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
 import { BodyTimers } from './body_timers.ts';
 import { isBreakpoint } from '../task/siginfo.ts';
@@ -60,6 +61,7 @@ export class Body implements BodyHost, SignalledBody {
   readonly calls = new CallStatistics();
   forwarded = 0;
   readonly signals: BodySignals;
+  readonly ahead: ReadAhead;
   /** CPU time that process and threads had used before they came here, nanoseconds. */
   readonly cpuBase: CpuBase;
   readonly threadCpuBase: ReadonlyMap<number, CpuBase>;
@@ -97,6 +99,7 @@ export class Body implements BodyHost, SignalledBody {
     this.cpuBase = baseOf(options.image);
     this.threadCpuBase = new Map(options.image.threads.map((t) => [t.tid, baseOf(t)]));
     this.signals = new BodySignals(this);
+    this.ahead = new ReadAhead(this);
   }
 
   /** A thread by which the hosting node shows the body's memory: the main one, while that lives. */
@@ -144,6 +147,7 @@ export class Body implements BodyHost, SignalledBody {
       if (lodger) kernel.call(nr.kill, hostTid, SIGKILL);
     }
     this.timers.stop();
+    this.ahead.stop();
     this.stub.release();
     this.#mappings[Symbol.dispose]();
   }
@@ -168,6 +172,7 @@ export class Body implements BodyHost, SignalledBody {
   }
 
   #plan(thread: BodyThread, call: BodyCall): void {
+    if (this.ahead.serve(thread, call)) return;
     const plan = planCall(call.nr, call.args, bodyMemory(this.hostPid));
     this.forwarded++;
     this.calls.count(call.nr);
@@ -467,6 +472,7 @@ export class Body implements BodyHost, SignalledBody {
   /** Stops everything for the way home. @returns the stopped threads */
   freeze(milliseconds: number): Promise<FrozenThread[]> {
     this.#returning = true;
+    this.ahead.end();
     return freezeBody(this, milliseconds);
   }
 }

@@ -1,0 +1,22 @@
+/** What a hosting node's worker lends to its guests. */
+import type { Loop } from '../link/loop.ts';
+import type { Blanks } from './blanks.ts';
+import type { FileCache } from './file_cache.ts';
+
+export interface HostContext<Guest> {
+  loop: Loop;
+  blanks: Blanks;
+  files: FileCache;
+  node: string;
+  runDir: string;
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** A number that no other guest of this engine has. */
+  guestNumber: () => number;
+  /** The cluster's key, for links to other hosting nodes. */
+  key: Uint8Array;
+  /** A word that gives entrance, of which nobody else knows. */
+  ticket: () => string;
+  /** A guest was born here. */
+  born: (guest: Guest) => void;
+  finished: (guest: Guest) => void;
+}
