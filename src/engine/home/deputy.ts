@@ -270,8 +270,9 @@ export class Deputy {
     this.#loop.reapTasks(); // a SIGCONT that came before the stop signal is passed on before it
     using session = this.stub.borrow(stop);
     session.run([[nr.getpid]]);
-    // The trap may also be the one that `interrupt` asked for.
-    return session.trapped && (!thread.interruptWanted || this.#group.continues !== before);
+    // The trap may also be one that we asked for.
+    const asked = thread.interruptWanted || thread.beingStopped;
+    return session.trapped && (!asked || this.#group.continues !== before);
   }
 
   passOn(signal: SignalImage): void {
@@ -408,6 +409,7 @@ export class Deputy {
   /** Stops a thread, whatever it does. @throws TaskEnded, StopTimeout */
   #stop(thread: DeputyThread): StoppedTask {
     const running = new RunningTask(thread.tid);
+    thread.beingStopped = true;
     try {
       for (;;) {
         running.interrupt();
@@ -420,6 +422,8 @@ export class Deputy {
     } catch (error) {
       if (error instanceof TaskEnded && this.#has(thread)) this.#onEnd(thread, error.status);
       throw error;
+    } finally {
+      thread.beingStopped = false;
     }
   }
 

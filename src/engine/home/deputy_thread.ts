@@ -41,6 +41,8 @@ export class DeputyThread {
   /** Memory mapped for the large transfer that is being received. */
   large: { id: number; address: number; total: number } | undefined;
   interruptWanted = false;
+  /** An interrupt of ours is on its way to it, or in it. */
+  beingStopped = false;
   /** Calls off the end of the request's time. */
   cancelExpiry: (() => void) | undefined;
   /** A process that borrows the memory until it executes a program or ends (vfork). */

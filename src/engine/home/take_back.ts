@@ -48,6 +48,7 @@ export class MappedFiles {
   /** Remembers what another process remembers; the descriptors are shared. */
   share(other: MappedFiles): void {
     for (const [identity, file] of other.#files) {
+      if (this.#files.has(identity)) continue; // it is counted once for each of us
       file.users++;
       this.#files.set(identity, file);
     }

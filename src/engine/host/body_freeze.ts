@@ -49,6 +49,9 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     if (!at) continue;
     repeatUnseen(at.task, thread.answered);
     const registers = at.task.registers();
+    // A wait that has been let go on, and whose call is not made yet: it has a begin, if it is not taken for a new one.
+    if (thread.wait?.cutShort && registers.beginsAgain && thread.waitsSince(registers) !== undefined)
+      at.task.setRegisters(registers.interruptAgain());
     const noted = thread.waitsSince(registers);
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
     thread.noteStop(registers, since); // it may stay here after all

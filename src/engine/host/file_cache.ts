@@ -15,6 +15,8 @@ import type { MappableFile } from '../image/mappable_file.ts';
 
 /** Bytes of file contents kept; unused files go first. Larger saves transfers, smaller saves memory. */
 const defaultLimit = 1 << 30;
+/** Files kept: each has two descriptors of the engine. */
+const defaultMostFiles = 200;
 
 export class CachedFile implements MappableFile {
   readonly image: FileImage;
@@ -75,9 +77,15 @@ export class CachedFile implements MappableFile {
 export class FileCache {
   readonly #files = new Map<string, CachedFile>();
   readonly #limit: number;
+  readonly #mostFiles: number;
 
-  constructor(limit = defaultLimit) {
+  constructor(limit = defaultLimit, mostFiles = defaultMostFiles) {
     this.#limit = limit;
+    this.#mostFiles = mostFiles;
+  }
+
+  get size(): number {
+    return this.#files.size;
   }
 
   /** The file, with one more user. */
@@ -94,7 +102,7 @@ export class FileCache {
     file.users--;
     let total = [...this.#files.values()].reduce((sum, f) => sum + f.bytes, 0);
     for (const candidate of this.#files.values()) {
-      if (total <= this.#limit) return;
+      if (total <= this.#limit && this.#files.size <= this.#mostFiles) return;
       if (candidate.users > 0) continue;
       total -= candidate.bytes;
       this.#files.delete(candidate.image.identity);

@@ -113,6 +113,16 @@ export class Registers {
       .set('orig_rax', -1);
   }
 
+  /** The kernel is about to make an interrupted call again: its `syscall` instruction comes next. */
+  get beginsAgain(): boolean {
+    return this.syscall >= 0 && this.number('rax') === this.syscall;
+  }
+
+  /** Takes such a call for one that is interrupted and will be made again in any case: that is the same. */
+  interruptAgain(): this {
+    return this.set('rip', this.get('rip') + 2n).set('rax', ERESTARTNOINTR);
+  }
+
   /** Sets a finished call's result; no restart logic of the kernel will touch it. */
   finishCall(result: number | bigint): this {
     return this.set('rax', result).set('orig_rax', -1);
