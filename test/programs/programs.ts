@@ -49,6 +49,10 @@ export interface Program {
   readonly args: readonly string[];
   /** Seconds to give as argument 1: the time in which the runner moves the program. */
   readonly seconds: number;
+  /** The same for modes that move often, if five times `seconds` are too few for them: each move of it takes long. */
+  readonly secondsWhenMoving?: number;
+  /** Seconds in which it has done each of its things once, where the usual moment does not do. */
+  readonly secondsToKnow?: number;
   readonly ends: Ending;
   /** Soft limits to raise before the start, in bytes, under the names of `ulimit`. */
   readonly limits: { readonly stack?: number };
@@ -81,6 +85,8 @@ function program(name: string, details: Details = {}): Program {
     flags: details.flags ?? [],
     args: details.args ?? [],
     seconds: details.seconds ?? 2.5,
+    secondsWhenMoving: details.secondsWhenMoving,
+    secondsToKnow: details.secondsToKnow,
     ends: details.ends ?? { exit: 0 },
     limits: details.limits ?? {},
     env: details.env ?? {},
@@ -153,7 +159,7 @@ const stopped = [
 const memory: readonly Program[] = [
   program('stack-growth', { limits: { stack: 64 * MB } }),
   program('brk'),
-  program('many-mappings'),
+  program('many-mappings', { secondsWhenMoving: 40 }),
   program('reserve'),
   program('jit'),
   program('file-map-private'),
@@ -230,7 +236,9 @@ const signals: readonly Program[] = [
     ],
   }),
   program('stop-while-waiting', { sleeps: true }),
-  ...stopped.map((how) => program(`stops-${how}`, { source: 'stops.c', args: [how], moves: 'printed' })),
+  ...stopped.map((how) =>
+    program(`stops-${how}`, { source: 'stops.c', args: [how], moves: 'printed', secondsToKnow: 2.5 }),
+  ),
   program('stop-storm', { moves: 'printed' }),
   program('children'),
 ];
@@ -242,7 +250,7 @@ const threads: readonly Program[] = [
   program('thread-rwlock'),
   program('thread-churn'),
   program('thread-relay'),
-  program('thread-many'),
+  program('thread-many', { secondsWhenMoving: 20 }),
   program('thread-limit', { mayComeHome: true }),
   program('thread-exec', { endsAtHome: true }),
   program('thread-cancel'),

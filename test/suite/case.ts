@@ -42,6 +42,8 @@ export interface Case {
   readonly movesAnother?: boolean;
   /** It is a job of several processes, which move as one, and in chaos each by itself; see `family_moves.ts`. */
   readonly family?: boolean;
+  /** What it does may keep it home for a while. */
+  readonly mayStay?: boolean;
   readonly stimuli?: readonly Stimulus[];
   /** When `moved` migrates: `early` (within the first second, and it stays away), or away and home again, in seconds. */
   readonly schedule: 'early' | { readonly leave: number; readonly back: number };
@@ -49,8 +51,12 @@ export interface Case {
   readonly modes?: readonly Mode[];
   /** At least this share of the CPU time after the first second must be used on other hosts. 0: the moves alone count. */
   readonly shareAway: number;
+  /** Each move of it takes long: where it moves often it runs at greater length. */
+  readonly slow?: boolean;
   /** The same at greater length, for the modes that move often. */
   readonly longer?: Case;
+  /** The same in a moment, with the same output: enough to know what that is. */
+  readonly brief?: Case;
 }
 
 /** One line of a suite's output; the last line of a run is a `Summary`. Times are in seconds. */
@@ -73,8 +79,19 @@ export interface Line {
   readonly why: string;
 }
 
+/** For a case that was not run (null), or could not be. */
+export function emptyLine(
+  { suite, one, mode }: { suite: string; one: Case; mode: Mode },
+  ok: false | null,
+  why: string,
+): Line {
+  const nothing = { moves: 0, comeHome: 0, reasons: {}, forwarded: 0, cpu: 0, cpuAway: 0, seconds: 0, secondsHome: 0 };
+  return { suite, case: one.name, mode, ok, ...nothing, why };
+}
+
 export interface Summary {
   readonly suite: string;
+  readonly seed: number;
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;

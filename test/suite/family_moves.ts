@@ -4,7 +4,7 @@
  */
 import { RefusedError } from '../../src/wire/line_errors.ts';
 import type { Mode } from './case.ts';
-import { pause, type Random, settleMs, type Trip } from './trip.ts';
+import { goesOn, pause, type Random, settleMs, type Trip } from './trip.ts';
 
 type FamilyTrip = Trip & { readonly family: string };
 
@@ -20,7 +20,7 @@ export async function moveFamily(mode: Mode, trip: FamilyTrip, random: Random): 
 
 async function wanderTogether(trip: FamilyTrip, random: Random): Promise<number> {
   let moves = 0;
-  for (let at = 1; !trip.ended.aborted; at += 1) {
+  for (let at = 1; goesOn(trip); at += 1) {
     await pause(500 + 1500 * random(), trip);
     moves += await moveJob(trip, trip.away[at % trip.away.length]);
   }
@@ -29,7 +29,7 @@ async function wanderTogether(trip: FamilyTrip, random: Random): Promise<number>
 
 async function scatter(trip: FamilyTrip, random: Random): Promise<number> {
   let moves = 0;
-  while (!trip.ended.aborted) {
+  while (goesOn(trip)) {
     await pause(20 + 180 * random(), trip);
     moves += await moveMember(trip, random);
   }

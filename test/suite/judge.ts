@@ -21,7 +21,7 @@ export interface Found {
   readonly complaint: string;
 }
 
-type Rules = Pick<Case, 'shareAway' | 'schedule' | 'ends'>;
+type Rules = Pick<Case, 'shareAway' | 'schedule' | 'ends'> & { readonly movesWanted?: number | undefined };
 
 const movesWanted: Readonly<Record<Mode, number>> = { home: 0, remote: 1, moved: 1, 'ping-pong': 5, chaos: 5 };
 
@@ -32,7 +32,7 @@ export function judge(rules: Rules, mode: Mode, reference: Reference, found: Fou
   const faults = [...outcomeFaults(rules, reference, found)];
   if (found.refused !== '') faults.push(found.refused);
   if (mode === 'home') return faults;
-  const wanted = mode === 'moved' && rules.schedule !== 'early' ? 2 : movesWanted[mode];
+  const wanted = rules.movesWanted ?? (mode === 'moved' && rules.schedule !== 'early' ? 2 : movesWanted[mode]);
   if (found.moves < wanted) faults.push(`moved ${found.moves} times, ${wanted} wanted`);
   const { home, away } = found.used;
   const share = home + away > 0 ? away / (home + away) : 0;

@@ -32,7 +32,9 @@ export class Lab implements AsyncDisposable {
   readonly control: Control;
   readonly mosrun = join(projectRoot, 'bin', 'mosrun');
   readonly #cluster: Cluster;
-  readonly #prepared = new Set<string>();
+  readonly #prepared = new Map<string, Promise<void>>();
+  /** Inputs are written one after the other: several cases may need the same one. */
+  #preparing: Promise<void> = Promise.resolve();
 
   private constructor(cluster: Cluster, control: Control) {
     this.#cluster = cluster;
@@ -69,13 +71,21 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Writes the case's input at home, once. */
-  async prepare(one: Case): Promise<void> {
-    if (this.#prepared.has(one.name)) return;
+  prepare(one: Case): Promise<void> {
+    const known = this.#prepared.get(one.name);
+    if (known) return known;
+    const before = one.prepare === undefined ? Promise.resolve() : this.#preparing;
+    const done = before.then(() => this.#prepare(one));
+    if (one.prepare !== undefined) this.#preparing = done.catch(() => {});
+    this.#prepared.set(one.name, done);
+    return done;
+  }
+
+  async #prepare(one: Case): Promise<void> {
     const directory = this.directoryOf(one.name);
     await this.#atHome({ name: one.name, script: `install -d -o ${userId} -g ${userId} ${directory}` });
     if (one.prepare !== undefined)
       await this.#atHome({ name: one.name, script: one.prepare, uid: userId, cwd: directory });
-    this.#prepared.add(one.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@
 import type { Mode } from './case.ts';
 import { RefusedError } from '../../src/wire/line_errors.ts';
 import { moveFamily } from './family_moves.ts';
-import { pause, type Random, settleMs, type Trip } from './trip.ts';
+import { goesOn, pause, type Random, settleMs, type Trip } from './trip.ts';
 
 /** After this, a program that mosrun placed is taken to have arrived, or to have been brought home by its own start. */
 const arrivalMs = 300;
@@ -60,6 +60,10 @@ async function placeAgain(trip: Trip): Promise<number> {
   return away.some(({ pid }) => pid === trip.pid) ? 0 : migrate(trip, trip.away[0]);
 }
 
+function passes(code: string, trip: Trip): boolean {
+  return code === 'busy' || (code === 'stays-home' && trip.mayStay === true);
+}
+
 async function wander(
   trip: Trip,
   nodes: readonly string[],
@@ -69,7 +73,7 @@ async function wander(
   let moves = 0;
   let where = 'home';
   await pause(settleMs, trip);
-  while (!trip.ended.aborted) {
+  while (goesOn(trip)) {
     const others = nodes.filter((node) => node !== where);
     const to = others[Math.floor(random() * others.length)];
     moves += to === 'home' ? await bringHome(trip) : await migrate(trip, to);
@@ -90,7 +94,7 @@ async function migrate(trip: Trip, to: string): Promise<number> {
     } catch (error) {
       await pause(100, trip); // its end and the refusal race: look after a moment whether it has ended
       if (trip.ended.aborted) return 0;
-      const busy = error instanceof RefusedError && error.code === 'busy';
+      const busy = error instanceof RefusedError && passes(error.code, trip);
       if (!busy || Date.now() > giveUp) throw error;
     }
   }

@@ -2,8 +2,20 @@
  * Debian packages that a case needs: installed by apt when we are root, saying so; else the case is skipped by name.
  */
 import { spawnSync } from 'node:child_process';
+import type { Case } from './case.ts';
 
 const aptTimeoutMs = 180_000;
+
+/** Installs what `cases` need, and says of each that cannot run here what it lacks; returns the others. */
+export function skipUnrunnable(cases: readonly Case[], skip: (one: Case, why: string) => void): Case[] {
+  const absent = new Set(installPackages(cases.flatMap((one) => one.packages)));
+  return cases.filter((one) => {
+    const packages = one.packages.filter((name) => absent.has(name));
+    const lack = one.lacks ?? (packages.length === 0 ? '' : `needs the package ${packages.join(', ')}`);
+    if (lack !== '') skip(one, lack);
+    return lack === '';
+  });
+}
 
 /** Those of `names` that are not installed and could not be. Words go to stderr. */
 export function installPackages(names: readonly string[]): string[] {

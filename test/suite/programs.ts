@@ -13,7 +13,10 @@ const leaveAt = 0.25;
 const backAt = 0.66;
 
 /** Modes that move often count from five moves: ping-pong makes one every 0.5 to 2 s, chaos as many as a loaded machine allows. */
-const longerBy = 4;
+const longerBy = 5;
+
+/** Enough for a program to do each of its things once: what it prints does not depend on how long it runs. */
+const briefSeconds = 0.6;
 
 export async function programCases(): Promise<Case[]> {
   const missing = await missingNeeds();
@@ -32,10 +35,25 @@ export async function buildFor(home: Host, cases: readonly Case[]): Promise<void
 }
 
 function caseOf(program: Program, lacks: readonly string[]): Case {
-  return { ...lasting(program, program.seconds, lacks), longer: lasting(program, program.seconds * longerBy, lacks) };
+  return {
+    ...lasting(program, program.seconds, lacks),
+    longer: lasting(program, program.secondsWhenMoving ?? program.seconds * longerBy, lacks),
+  };
 }
 
 function lasting(program: Program, seconds: number, lacks: readonly string[]): Case {
+  return {
+    ...forSeconds(program, seconds, lacks),
+    brief: forSeconds(program, secondsToKnow(program), lacks),
+  };
+}
+
+/** What is done to it from outside must not come too close together. */
+function secondsToKnow({ secondsToKnow: own, seconds, stimuli }: Program): number {
+  return own ?? (stimuli.length > 0 ? seconds : briefSeconds);
+}
+
+function forSeconds(program: Program, seconds: number, lacks: readonly string[]): Case {
   const { stimuli, ends } = program;
   return {
     name: program.name,
@@ -49,6 +67,8 @@ function lasting(program: Program, seconds: number, lacks: readonly string[]): C
     verify: { file: 'stdout' },
     ends: 'exit' in ends ? `exit ${ends.exit}` : `signal ${ends.signal}`,
     announces: true,
+    mayStay: program.mayComeHome,
+    slow: program.secondsWhenMoving !== undefined,
     movesAnother: program.moves === 'printed',
     stimuli: stimuli.map((stimulus) => ({ ...stimulus, at: stimulus.at * seconds })),
     schedule: { leave: leaveAt * seconds, back: backAt * seconds },

@@ -18,6 +18,10 @@ export interface Setting {
   readonly random: Random;
   /** Directory for the evidence of failures. */
   readonly evidence: string;
+  /** When it fires, programs are moved no more. */
+  readonly enough?: AbortSignal;
+  /** How often it must have moved, if not as its mode says. */
+  readonly movesWanted?: number;
 }
 
 /** A case is given this many times its time at home, and a minute: a slow run is reported as slow, a hanging one ends. */
@@ -26,8 +30,9 @@ const patienceSeconds = 60;
 const referencePatienceSeconds = 180;
 const firstSecondMs = 1000;
 
-/** Runs the case on the home host without any of our commands. */
-export async function runReference(lab: Lab, one: Case): Promise<Reference> {
+/** Runs the case on the home host without any of our commands; as briefly as its output allows. */
+export async function runReference(lab: Lab, whole: Case): Promise<Reference> {
+  const one = whole.brief ?? whole;
   await clear(lab, one);
   const running = new Running(lab, one, []);
   const told = running.becomeReady().then(() => running.stimulate());
@@ -51,7 +56,7 @@ export async function runCase(setting: Setting, one: Case, mode: Mode, reference
   const used = cpuBetween((await firstSecond) ?? before, after);
   const digest = end.status === 'hang' ? '' : await digestOf(lab, one);
   const found = { end, refused, moves: Math.max(moves, watch.moves), used, digest, complaint: running.complaint() };
-  const faults = judge(one, mode, reference, found);
+  const faults = judge({ ...one, movesWanted: setting.movesWanted }, mode, reference, found);
   if (faults.length > 0) faults.push(`see ${await saveFailure(where)}`);
   return {
     suite: setting.suite,
@@ -80,7 +85,9 @@ async function travel(setting: Setting, one: Case, mode: Mode, running: Running)
   const family = one.family ? one.name : undefined;
   const watch = new Watch(control, (row) => (family === undefined ? row.pid === pid : row.job === family));
   const away = hosting.map((host) => host.name);
-  const trip = { control, pid, family, away, schedule: one.schedule, ended: running.ended };
+  const { enough } = setting;
+  const { schedule, mayStay } = one;
+  const trip = { control, pid, family, away, schedule, mayStay, ended: running.ended, enough };
   const moving = moveAbout(mode, trip, setting.random).then(
     (moves) => ({ moves, refused: '' }),
     (error: unknown) => ({ moves: 0, refused: error instanceof Error ? error.message : String(error) }),

@@ -13,6 +13,10 @@ export interface Trip {
   readonly schedule: Case['schedule'];
   /** Fires when the program has ended. */
   readonly ended: AbortSignal;
+  /** When it fires, the program is moved no more. */
+  readonly enough?: AbortSignal | undefined;
+  /** What it does may keep it home for a while. */
+  readonly mayStay?: boolean;
 }
 
 /** Between 0 and 1. `mulberry32`: small, and the same for the same seed everywhere. */
@@ -28,8 +32,23 @@ export function randomFrom(seed: number): Random {
   };
 }
 
+/** Fisher and Yates: every order is equally likely. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const out = [...items];
+  for (let left = out.length - 1; left > 0; left--) {
+    const other = Math.floor(random() * (left + 1));
+    [out[left], out[other]] = [out[other], out[left]];
+  }
+  return out;
+}
+
 /** A program is given this long to get past its start (dynamic linking, opening its files) before it is moved. */
 export const settleMs = 400;
+
+/** Whether it is to be moved again. */
+export function goesOn({ ended, enough }: Trip): boolean {
+  return !ended.aborted && enough?.aborted !== true;
+}
 
 /** Ends early when the program has ended. */
 export async function pause(milliseconds: number, trip: Trip): Promise<void> {
