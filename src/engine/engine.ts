@@ -12,13 +12,14 @@ import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
 import { kernel, selfTest } from '../sys/kernel.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import type { CallList } from '../wire/engine_protocol.ts';
+import type { CallList, MoveResult } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
 import { CallHistory } from './call_history.ts';
 import type { CallCounts } from './image/call_statistics.ts';
 import { removeLeftCgroups } from './host/cgroup.ts';
 import type { Peer } from './image/departure_types.ts';
 import { EventLog } from './event_log.ts';
+import { companionsOf } from './home/sole_mapper.ts';
 import { memoryOf } from './task/memory_use.ts';
 import type { ReturnedProcess, WorkerReply, WorkerRequest, WorkerSettings } from './worker_messages.ts';
 
@@ -222,15 +223,15 @@ class Engine {
     if (this.#owners.has(pid)) {
       try {
         const result = await this.#ownerOf(pid).ask({ op: 'onward', pid, to }, progress);
-        this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
+        // cast: our own worker's answer
+        if (!(result as MoveResult).already) this.#moves.set(pid, (this.#moves.get(pid) ?? 1) + 1);
         return result;
       } catch (error) {
         if (!(error instanceof RequestError && error.code === 'not-away')) throw error;
         // It came home by itself meanwhile, and leaves from there.
       }
     }
-    // Always the same one for a process: it remembers what it did for it last time (socket_waits.ts).
-    const worker = this.#workers[pid % this.#workers.length];
+    const worker = this.#workerFor(pid);
     this.#owners.set(pid, worker);
     try {
       const result = await worker.ask({ op: 'migrate', pid, to }, progress);
@@ -241,6 +242,16 @@ class Engine {
       if (!this.#away.has(pid)) this.#owners.delete(pid);
       throw error;
     }
+  }
+
+  /**
+   * Always the same one for a process, which remembers what it did for it last time (socket_waits.ts), and the same one for
+   * all that share memory: they leave together, and what they share is watched for others' opening it.
+   */
+  #workerFor(pid: number): WorkerHandle {
+    const family = companionsOf(pid);
+    const owner = family.map((each) => this.#owners.get(each)).find((each) => each !== undefined);
+    return owner ?? this.#workers[Math.min(...family) % this.#workers.length];
   }
 
   #ownerOf(pid: number): WorkerHandle {

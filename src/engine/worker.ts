@@ -186,6 +186,7 @@ class EngineWorker {
       try {
         return await this.#departAll(pids, to, this.#progress(id));
       } catch (error) {
+        if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
         // A family that shares memory may grow or shrink before all of it stands still.
         if (attempt === mostAttempts || companionsOf(pid).join() === pids.join()) throw error;
         await this.#loop.sleep(attempt);
@@ -226,6 +227,7 @@ class EngineWorker {
   /** Those that share memory come home first: from there they leave together. */
   async #onward(id: number, pid: number, to: Peer): Promise<unknown> {
     const absence = this.#absence(pid);
+    if (absence.staysAt(to)) return { pid, to: to.name, freezeMs: 0, totalMs: 0, bytes: 0, already: true };
     try {
       if (!absence.inSet) return await absence.moveOn(to, this.#progress(id));
     } catch (error) {

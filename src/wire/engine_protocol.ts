@@ -47,6 +47,8 @@ export interface MoveResult {
   to?: string;
   /** The node it came home from. */
   from?: string;
+  /** It was where it was to go. */
+  already?: boolean;
   freezeMs: number;
   totalMs: number;
   bytes: number;

@@ -141,6 +141,11 @@ export class Absence implements Traveller, SetMember {
     return this.#deputy.stopped ? 'stopped' : this.#state;
   }
 
+  /** It runs there, and is not on its way. */
+  staysAt(peer: Peer): boolean {
+    return this.#state === 'away' && this.peer.name === peer.name;
+  }
+
   get served(): number {
     return this.#deputy.served;
   }
