@@ -11,11 +11,18 @@ type FamilyTrip = Trip & { readonly family: string };
 /** The number of migrations that succeeded, over all members. */
 export async function moveFamily(mode: Mode, trip: FamilyTrip, random: Random): Promise<number> {
   if (mode === 'home' || mode === 'remote') return 0; // mosrun places it
+  await hasBegun(trip);
   await pause(settleMs, trip);
   const moves = await moveJob(trip, trip.away[0]);
   if (mode === 'ping-pong') return moves + (await wanderTogether(trip, random));
   if (mode === 'chaos') return moves + (await scatter(trip, random));
   return moves;
+}
+
+/** On a busy machine mosrun itself may take longer than a program is given to settle. */
+async function hasBegun(trip: FamilyTrip): Promise<void> {
+  const begun = async (): Promise<boolean> => (await trip.control.jobs()).some(({ tag }) => tag === trip.family);
+  while (!trip.ended.aborted && !(await begun())) await pause(20, trip);
 }
 
 async function wanderTogether(trip: FamilyTrip, random: Random): Promise<number> {
