@@ -34,6 +34,11 @@ const mostAttempts = 20;
 /** By each worker. Strangers cause these lines: they must not be able to fill the disk. */
 const refusalsLoggedPerMinute = 30;
 
+interface Journey {
+  readonly to: Peer;
+  readonly passing: boolean;
+}
+
 class EngineWorker {
   readonly #settings: WorkerSettings;
   readonly #loop: Loop;
@@ -179,12 +184,13 @@ class EngineWorker {
     return absence;
   }
 
-  async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
+  /** @param passing it has just come home on its way from another node */
+  async #migrate(id: number, pid: number, to: Peer, passing = false): Promise<unknown> {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
     for (let attempt = 1; ; attempt++) {
       const pids = companionsOf(pid);
       try {
-        return await this.#departAll(pids, to, this.#progress(id));
+        return await this.#departAll(pids, { to, passing }, this.#progress(id));
       } catch (error) {
         if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
         // A family that shares memory may grow or shrink before all of it stands still.
@@ -195,7 +201,7 @@ class EngineWorker {
   }
 
   /** The first of them, and those that share its memory. */
-  async #departAll(pids: readonly number[], to: Peer, progress: Progress): Promise<unknown> {
+  async #departAll(pids: readonly number[], { to, passing }: Journey, progress: Progress): Promise<unknown> {
     const [pid] = pids;
     const away = pids.find((each) => this.#away.has(each) || this.#leaving.has(each));
     // It is just being born, or they leave or come home this moment: those that share memory are never apart for long.
@@ -204,18 +210,22 @@ class EngineWorker {
     if (pids.length > mostCompanions) throw new StaysHome(pid, `it shares memory with ${pids.length - 1} processes`);
     const convoy = pids.length > 1 ? new Convoy(this.#loop, pids) : undefined;
     const [first, ...others] = pids.map((each) => new Departure(this.#home, each, to, convoy));
-    const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, convoy, () => {})));
+    const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, { convoy, passing }, () => {})));
     try {
-      return await this.#leaveWith(first, convoy, progress);
+      return await this.#leaveWith(first, { convoy, passing }, progress);
     } finally {
       await done; // if one fails all do, and the first one says why
     }
   }
 
-  async #leaveWith(departure: Departure, convoy: Convoy | undefined, progress: Progress): Promise<unknown> {
+  async #leaveWith(
+    departure: Departure,
+    { convoy, passing }: { convoy: Convoy | undefined; passing: boolean },
+    progress: Progress,
+  ): Promise<unknown> {
     this.#leaving.set(departure.pid, departure);
     try {
-      return await departure.leave(progress);
+      return await departure.leave(progress, passing);
     } catch (error) {
       convoy?.fail(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -234,7 +244,7 @@ class EngineWorker {
       if (!absence.inSet) throw error; // they were born meanwhile
     }
     await absence.recall(this.#progress(id));
-    return this.#migrate(id, pid, to);
+    return this.#migrate(id, pid, to, true);
   }
 
   /** Passes on how far a request has come, ten times a second. */

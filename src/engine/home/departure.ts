@@ -65,6 +65,8 @@ export class Departure implements Traveller {
   #space: SpaceImage | undefined;
   #image: ProcessImage | undefined;
   #absence: Absence | undefined;
+  /** It stands still since then, before anything is prepared. */
+  #still: { frozen: FrozenTask[]; at: number } | undefined;
   readonly state = 'leaving';
   readonly served = 0;
   readonly threads = 0;
@@ -92,11 +94,24 @@ export class Departure implements Traveller {
 
   // ---- leaving ----
 
-  /** Moves the process. @throws any error that leaves it running at home */
-  async leave(progress: Progress): Promise<MigrationResult> {
+  /**
+   * Moves the process.
+   * @param passing it is on its way from one node to another and does not run here in between, though that takes longer
+   * @throws any error that leaves it running at home
+   */
+  async leave(progress: Progress, passing = false): Promise<MigrationResult> {
     const start = performance.now();
     refuseProcess(this.pid);
     refuseBusyRings(this.pid);
+    try {
+      if (passing) this.#still = { at: start, frozen: await freezeProcess(this.#context.loop, this.pid) };
+      return await this.#connectAndGo(start, progress);
+    } finally {
+      if (this.#still) this.#goOnAtHome(undefined, this.#still.frozen);
+    }
+  }
+
+  async #connectAndGo(start: number, progress: Progress): Promise<MigrationResult> {
     progress('connect', 0, 0);
     const convoy = this.#convoy;
     const dial = (): Promise<GuestLink> => connectHost(this.#context, this.peer);
@@ -146,8 +161,9 @@ export class Departure implements Traveller {
   ): Promise<MigrationResult> {
     const { loop } = this.#context;
     options.progress('freeze', 0, 0);
-    const frozenAt = performance.now();
-    const frozen = await freezeProcess(loop, this.pid);
+    const frozenAt = this.#still?.at ?? performance.now();
+    const frozen = this.#still?.frozen ?? (await freezeProcess(loop, this.pid));
+    this.#still = undefined;
     link.peerPatience = 'frozen';
     let stub: Stub | undefined;
     let sent = 0;
