@@ -216,6 +216,8 @@ const signals: readonly Program[] = [
   program('signal-nested'),
   program('signal-pending'),
   program('signal-wait'),
+  program('signal-at-wait'),
+  program('signal-mirrored'),
   program('signal-fd'),
   ...['handled', 'outside', 'ignored', 'blocked'].map((how) =>
     program(`signal-trap-${how}`, { source: 'signal_trap.c', args: [how] }),
@@ -322,6 +324,7 @@ const families: readonly Program[] = [
   program('vfork-exec'),
   program('vfork-long', { mayComeHome: true }),
   program('posix-spawn'),
+  program('exec-signal'),
   program('exec-self', { mayComeHome: true }),
 ];
 

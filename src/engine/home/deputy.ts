@@ -8,7 +8,6 @@ import { deliverAndStop, SIGSTOP } from '../../sys/own_stops.ts';
 import { signalSets } from '../../sys/procfs.ts';
 import { endedUnreported, RunningTask, StoppedTask, TaskEnded, traceEvent, type TaskStatus } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import type { Registers } from '../../sys/x64/registers.ts';
 import { decodeRequest } from '../../wire/call_messages.ts';
 import { frameType, noSlot } from '../../wire/frames.ts';
 import { sendResult } from './answers.ts';
@@ -27,6 +26,7 @@ import type { Loop } from '../link/loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { adviseAway, dieOf, setMirrored } from './deputy_calls.ts';
 import { bitOf, drainSignals, signalImage } from '../image/pending_signals.ts';
+import { ERESTARTNOINTR, type Registers } from '../../sys/x64/registers.ts';
 import { createThread } from '../image/restore.ts';
 import { bounceMemory } from './request_buffers.ts';
 import { isMarker, sendMarker, withoutMarkers } from '../image/stop_marker.ts';
@@ -201,6 +201,8 @@ export class Deputy {
   }
 
   #onExecuted(thread: DeputyThread, stop: StoppedTask): void {
+    // Of several threads another one may have taken them.
+    if (thread.lodger || this.#own.length === 1) this.#passed.signalExecuted(thread, this.lodgers);
     if (!thread.lodger) return this.#events.executed(stop);
     this.#lodgerLeft(thread);
     this.#events.lodgerExecuted(stop);
@@ -430,8 +432,12 @@ export class Deputy {
   /** The body executes another program. If that fails the thread is told; if not, nothing of this deputy is left. @returns limits */
   execute(frame: Frame): [string, string][] {
     const wish = decodeExecution(frame.memory.buffer.subarray(frame.offset, frame.offset + frame.length));
-    const { tid, mask } = wish.execution;
+    const { tid, mask, received, limits } = wish.execution;
     const thread = this.#threadOf(tid);
+    if (!this.#passed.beginExecution(tid, received)) {
+      this.reply(frame.id, ERESTARTNOINTR);
+      return limits;
+    }
     const { number, args, address, length } = this.lend(
       tid,
       (session) => prepareExecution(this.stub, session, wish),
@@ -442,7 +448,7 @@ export class Deputy {
     const memory = bounceMemory(this.stub, thread.slot);
     const request = { ...plainRequest({ id: frame.id, tid, number, args, memory }), returned };
     this.#requests.post(thread, request, args);
-    return wish.execution.limits;
+    return limits;
   }
 
   /** Its tasks are somebody else's, or no more. */

@@ -164,7 +164,7 @@ export class Body implements BodyHost, SignalledBody {
     const call = trappedCall(this.#nextId++, trapped, (now) => thread.begin(number, args, now));
     call.args = thread.beginRest(number, args);
     thread.call = call;
-    thread.answered = false;
+    call.cutBy = thread.takeCode(number, args);
     if (number !== nr.restart_syscall) thread.restartOf = 0;
     if (thread.hasSignalFirst()) return this.finish(thread, call, ERESTARTNOINTR);
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
@@ -248,10 +248,10 @@ export class Body implements BodyHost, SignalledBody {
 
   /** Gives the program the result of a call (or lets the kernel restart it). */
   finish(thread: BodyThread, call: BodyCall, answer: number): void {
-    const result = thread.wholeResult(answer);
+    // Home had not begun it, but the program had: it was waiting in it when it was cut short.
+    const result = thread.wholeResult(answer === ERESTARTNOINTR ? (call.cutBy ?? answer) : answer);
     thread.call = undefined;
     const interrupted = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
-    thread.answered = interrupted;
     if (interrupted) thread.noteWait(call);
     // How long a call went on waiting is known here: it is made again. From before the move only home's kernel knows it.
     const again = result === ERESTART_RESTARTBLOCK && call.trapped.nr !== nr.restart_syscall;
@@ -259,7 +259,9 @@ export class Body implements BodyHost, SignalledBody {
     const holds = this.#holds(thread);
     const stop = interrupted || signals.length > 0 || holds;
     if (stop) thread.running.interrupt();
-    this.respond(call, again ? ERESTARTNOHAND : result);
+    const given = again ? ERESTARTNOHAND : result;
+    thread.answered(call, given);
+    this.respond(call, given);
     if (stop && !holds) this.signals.queueWhenStopped(thread, signals);
     else this.signals.keep(signals);
   }
@@ -274,6 +276,7 @@ export class Body implements BodyHost, SignalledBody {
     thread.call = undefined;
     if (this.#holds(thread)) thread.running.interrupt();
     this.#family.listener.letThrough(call.notification);
+    this.signals.callEnded(thread);
   }
 
   /** Lets a thread end: the kernel here clears its id word and wakes who joins it. */
@@ -282,6 +285,7 @@ export class Body implements BodyHost, SignalledBody {
     this.ending.add(thread);
     this.#remove(thread);
     this.#family.listener.letThrough(call.notification);
+    this.signals.callEnded(thread);
   }
 
   /** Lets the kernel make a call that sends a signal to the process itself, and sees to it that it acts. */
@@ -311,6 +315,7 @@ export class Body implements BodyHost, SignalledBody {
     }
     stop.setRegisters(stop.registers().finishCall(result));
     this.resumeOrHold(thread, stop);
+    this.signals.callEnded(thread);
   }
 
   comeHome(thread: BodyThread, reason: string): void {
@@ -319,6 +324,7 @@ export class Body implements BodyHost, SignalledBody {
     thread.call = undefined;
     thread.running.interrupt();
     this.#returning = true;
+    if (call!.cutBy !== undefined) thread.answered(call!, call!.cutBy);
     this.respond(call!, ERESTARTSYS);
     this.#events.comeHome(reason);
   }
@@ -461,8 +467,7 @@ export class Body implements BodyHost, SignalledBody {
       this.#returning = true;
       this.#events.comeHome(`signal ${stop.signal} ends it`);
     } else {
-      repeatUnseen(stop, thread.answered);
-      thread.answered = false;
+      repeatUnseen(thread, stop);
       thread.noteStop(stop.registers(), readClock('monotonic'));
       if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.handlerRuns(stop);
       stop.resume(ignored ? 0 : stop.signal);

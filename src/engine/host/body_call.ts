@@ -56,6 +56,8 @@ export interface BodyCall {
   began: number;
   /** The call as the program made it. */
   trapped: { readonly nr: number; readonly args: readonly bigint[] };
+  /** The restart code that it was cut short by before, if it is made again. */
+  cutBy?: number | undefined;
   /** What came in a buffer of which no part belongs to the body: it is for the engine. */
   kept?: Uint8Array;
   /** There is a buffer that can be written only in part. */

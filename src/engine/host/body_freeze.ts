@@ -47,7 +47,7 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const stopped = frozenTask(stop);
     const { at } = vdso.leave(stopped);
     if (!at) continue;
-    repeatUnseen(at.task, thread.answered);
+    repeatUnseen(thread, at.task);
     const registers = at.task.registers();
     // A wait that has been let go on, and whose call is not made yet: it has a begin, if it is not taken for a new one.
     if (thread.wait?.cutShort && registers.beginsAgain && thread.waitsSince(registers) !== undefined)

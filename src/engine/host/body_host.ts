@@ -48,6 +48,8 @@ export interface BodyHost {
   readonly loop: Loop;
   readonly shared: SharedMemory;
   readonly threads: readonly BodyThread[];
+  /** How many signals home has passed on by now. */
+  readonly signals: { readonly received: number };
   readonly limits: [string, string][];
   /** Mask of the signals that wait at home. */
   readonly heldSignals: bigint;

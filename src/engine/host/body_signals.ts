@@ -81,6 +81,11 @@ export class BodySignals {
     if (carrier && stop) this.queueInto(carrier, stop, [signal]);
   }
 
+  /** A call of a thread has not ended by an answer from home: what waited for its end is queued now. */
+  callEnded(thread: BodyThread): void {
+    for (const signal of thread.signalsAfterCall.splice(0)) this.#post(signal);
+  }
+
   /**
    * The thread that queues a signal: a thread can queue what it likes for itself, and the main thread for the process
    * (rt_sigqueueinfo(2)). Undefined where the signal does nothing.
@@ -134,7 +139,7 @@ export class BodySignals {
       for (const signal of signals)
         queueSignal(stub, session, { pid: this.#processOf(thread), tid: thread.tid }, signal);
     }
-    if (signals.length) repeatUnseen(stop, thread.answered);
+    if (signals.length) repeatUnseen(thread, stop);
     repeatWait(thread, stop);
     this.#body.resumeOrHold(thread, stop);
     for (const signal of signals) if (!signal.tid) this.wakeFor(signal);

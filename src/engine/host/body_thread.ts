@@ -21,7 +21,7 @@ interface Wait {
   cutShort: boolean;
 }
 
-function isSame(wait: Wait, number: number, args: readonly bigint[]): boolean {
+function isSame(wait: Pick<Wait, 'nr' | 'args'>, number: number, args: readonly bigint[]): boolean {
   return wait.nr === number && wait.args.every((arg, i) => arg === args[i]);
 }
 
@@ -35,8 +35,6 @@ export class BodyThread {
   /** The lodger that must have gone before this thread goes on; until then it is held. */
   awaits: BodyThread | undefined;
   call: BodyCall | undefined;
-  /** Its last call was answered by a restart code from home. */
-  answered = false;
   /** The timed wait that it is in, as far as the engine knows of it. */
   wait: Wait | undefined;
   /** The write that it is making the rest of, or is to make the rest of. */
@@ -49,6 +47,7 @@ export class BodyThread {
   signalsAfterCall: SignalImage[] = [];
   /** Another thread has sent a signal since this one made its last call. */
   mayHaveSignal = false;
+  #cut: { code: number; nr: number; args: readonly bigint[] } | undefined;
   #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
 
   constructor(tid: number, hostTid: number, lodger = false) {
@@ -77,9 +76,33 @@ export class BodyThread {
 
   /** Before it runs here: what was cut short when the process left the last node. */
   takeUp(registers: Registers, { restartOf, written }: Pick<ThreadImage, 'restartOf' | 'written'>): void {
-    this.answered = registers.interrupted;
+    if (registers.interrupted) this.cutShort(registers);
     this.restartOf = restartOf;
     if (written) this.cutWrite = { nr: registers.syscall, args: registers.syscallArguments, written };
+  }
+
+  /** Its call was cut short by a restart code, and will be made again unless a handler runs. */
+  cutShort(registers: Registers): void {
+    this.#cut = { code: registers.number('rax'), nr: registers.syscall, args: registers.syscallArguments };
+  }
+
+  /** Its call was answered: by a restart code, or for good. */
+  answered({ trapped }: BodyCall, result: number): void {
+    const again = result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
+    this.#cut = again ? { ...trapped, code: result } : undefined;
+  }
+
+  /** The code that a call was cut short by which is now made again; undefined for a new one. */
+  codeOf(number: number, args: readonly bigint[]): number | undefined {
+    const goesOn = number === nr.restart_syscall && this.#cut?.code === ERESTART_RESTARTBLOCK;
+    return this.#cut && (goesOn || isSame(this.#cut, number, args)) ? this.#cut.code : undefined;
+  }
+
+  /** The same, of a call that begins. */
+  takeCode(number: number, args: readonly bigint[]): number | undefined {
+    const code = this.codeOf(number, args);
+    this.#cut = undefined;
+    return code;
   }
 
   /** A call begins: if it is a write of which a part is done, only the rest is made. @returns its arguments */
@@ -93,6 +116,7 @@ export class BodyThread {
 
   /** A handler is about to run: it ends a wait, and a write of which a part is done. */
   handlerRuns(stop: StoppedTask): void {
+    this.#cut = undefined;
     this.wait = undefined;
     this.restartOf = 0;
     const registers = stop.registers();

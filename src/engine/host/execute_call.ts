@@ -56,6 +56,7 @@ function execute(body: BodyHost, thread: BodyThread, call: BodyCall, places: Pla
       mask: sets.blocked.toString(16),
       ignored: sets.ignored.toString(16),
       caught: sets.caught.toString(16),
+      received: body.signals.received,
       limits: body.limits,
     },
     [path, ...argv, ...envp],

@@ -12,17 +12,19 @@ export function repeatWait(thread: BodyThread, stop: StoppedTask): void {
   thread.noteStop(registers, readClock('monotonic'));
   if (!endsWithEintr(registers)) return;
   stop.setRegisters(giveCode(registers));
-  thread.answered = true;
+  thread.cutShort(registers);
   if (thread.wait) thread.wait.cutShort = true;
 }
 
 /**
  * A trapped call that nobody has taken yet did not happen: when a handler is to run, the call is made after it,
- * and does not end as interrupted. `answered`: home has answered it with a restart code. restart_syscall(2) did happen: it
- * is the rest of a call that had begun.
+ * and does not end as interrupted. But one that is made again had begun, and ends by the code that cut it short; and
+ * restart_syscall(2) is the rest of such a call.
  */
-export function repeatUnseen(stop: StoppedTask, answered: boolean): void {
+export function repeatUnseen(thread: BodyThread, stop: StoppedTask): void {
   const registers = stop.registers();
-  if (!registers.interrupted || answered || registers.syscall === nr.restart_syscall) return;
-  if (describe(registers.syscall)?.class !== 'local') stop.setRegisters(registers.repeatCall());
+  if (!registers.interrupted || describe(registers.syscall)?.class === 'local') return;
+  const code = thread.codeOf(registers.syscall, registers.syscallArguments);
+  if (code !== undefined) stop.setRegisters(registers.set('rax', code));
+  else if (registers.syscall !== nr.restart_syscall) stop.setRegisters(registers.repeatCall());
 }

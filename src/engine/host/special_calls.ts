@@ -137,17 +137,18 @@ function usedAwayBy(body: BodyHost, thread: BodyThread): number {
 }
 
 /**
- * The default action is no obstacle to our breakpoints, and what children set before they execute a program. To ignore the
- * signal would be one: where the program does, the kernel here has the escape for it and the stub knows better.
+ * The default action and handlers are no obstacle to our breakpoints, which act before them; shells set one when they
+ * start. To ignore the signal would be one: where the program does, the kernel here has the escape and the stub knows better.
  */
 function trapAction(body: BodyHost, thread: BodyThread, call: BodyCall): void {
   const [, address, old, size] = call.args;
   const ignored = body.stub.ignoresTrap(thread.hostTid);
   if (address !== 0n) {
     const bytes = Buffer.from(peek(body.hostPid, Number(address), 32));
-    const byDefault = bytes.length === 32 && bytes.readBigUInt64LE(0) === 0n;
-    if (!byDefault || (ignored && old !== 0n)) return body.comeHome(thread, 'it handles SIGTRAP');
-    if (!thread.lodger) body.stub.memory.u8.fill(0, layout.trapAction, layout.trapAction + 32);
+    const SIG_IGN = 1n;
+    const ignores = bytes.length < 32 || bytes.readBigUInt64LE(0) === SIG_IGN;
+    if (ignores || (ignored && old !== 0n)) return body.comeHome(thread, 'it ignores SIGTRAP');
+    if (!thread.lodger && size === 8n) body.stub.memory.u8.set(bytes, layout.trapAction);
   } else if (ignored && old !== 0n && size === 8n) {
     const action = body.stub.memory.u8.slice(layout.trapAction, layout.trapAction + 32);
     return body.finish(thread, call, body.write(Number(old), action) ? 0 : -14);

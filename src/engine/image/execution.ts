@@ -11,6 +11,8 @@ export interface Execution {
   mask: string;
   ignored: string;
   caught: string;
+  /** Signals that the body has received by now: one that is still on its way acts before the program is executed. */
+  received: number;
   /** Limits are inherited; the deputy has none on memory. */
   limits: [string, string][];
 }
