@@ -44,6 +44,10 @@ export interface Case {
   readonly family?: boolean;
   /** What it does may keep it home for a while. */
   readonly mayStay?: boolean;
+  /** Where in `command` the launcher goes that places the program; the front if absent. */
+  readonly launcherAt?: number;
+  /** It must not come home by itself. */
+  readonly staysAway?: boolean;
   readonly stimuli?: readonly Stimulus[];
   /** When `moved` migrates: `early` (within the first second, and it stays away), or away and home again, in seconds. */
   readonly schedule: 'early' | { readonly leave: number; readonly back: number };

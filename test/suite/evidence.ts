@@ -36,6 +36,15 @@ export async function saveFailure({ lab, one, mode, pid, root }: Failure): Promi
   return directory;
 }
 
+/** Texts only: nobody compares large outputs by eye. */
+const longestText = 256 * 1024;
+
+/** What the output is compared with. */
+export function saveExpected(lab: Lab, one: Case, root: string): void {
+  const from = lab.home.outsidePath(`${lab.directoryOf(one.name)}/${one.verify.file}`);
+  if (existsSync(from) && statSync(from).size <= longestText) copyFileSync(from, join(root, `${one.name}.expected`));
+}
+
 const taskFiles = ['status', 'syscall', 'wchan', 'stack'] as const;
 
 function describeProcess(directory: string): string {

@@ -15,6 +15,7 @@ function found(changes: Partial<Found> = {}): Found {
     used,
     digest: 'abc',
     complaint: '',
+    reasons: {},
     ...changes,
   };
 }
@@ -37,6 +38,14 @@ test('`judge` asks nothing of the place when the mode is home', () => {
 
 test('`judge` wants two moves when a program is to come home again', () => {
   assert.deepEqual(judge(program, 'moved', reference, found()), ['moved 1 times, 2 wanted']);
+});
+
+test('`judge` does not let a program that is to stay away come home by itself', () => {
+  const cameHome = found({ reasons: { ioctl: 2 } });
+  assert.deepEqual(judge(workload, 'remote', reference, cameHome), []);
+  assert.deepEqual(judge({ ...workload, staysAway: true }, 'remote', reference, cameHome), [
+    'came home by itself: ioctl',
+  ]);
 });
 
 test('`judge` names another output, another status and a hang', () => {

@@ -19,9 +19,13 @@ export interface Found {
   readonly digest: string;
   /** What a program that checks itself had to say. */
   readonly complaint: string;
+  /** Why it came home by itself. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
-type Rules = Pick<Case, 'shareAway' | 'schedule' | 'ends'> & { readonly movesWanted?: number | undefined };
+type Rules = Pick<Case, 'shareAway' | 'schedule' | 'ends' | 'staysAway'> & {
+  readonly movesWanted?: number | undefined;
+};
 
 const movesWanted: Readonly<Record<Mode, number>> = { home: 0, remote: 1, moved: 1, 'ping-pong': 5, chaos: 5 };
 
@@ -34,6 +38,8 @@ export function judge(rules: Rules, mode: Mode, reference: Reference, found: Fou
   if (mode === 'home') return faults;
   const wanted = rules.movesWanted ?? (mode === 'moved' && rules.schedule !== 'early' ? 2 : movesWanted[mode]);
   if (found.moves < wanted) faults.push(`moved ${found.moves} times, ${wanted} wanted`);
+  const reasons = Object.keys(found.reasons);
+  if (rules.staysAway && reasons.length > 0) faults.push(`came home by itself: ${reasons.join(', ')}`);
   const { home, away } = found.used;
   const share = home + away > 0 ? away / (home + away) : 0;
   const shareWanted = mode === 'chaos' ? rules.shareAway * chaosShare : rules.shareAway;

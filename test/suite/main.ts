@@ -1,10 +1,10 @@
 /**
- * npm run suite -- {workloads|programs} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N]
+ * npm run suite -- {workloads|programs|shell} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N]
  * npm run suite -- chaos [--minutes N] [--seed N] [--only CASE[,CASE…]] [--lanes N] [--json]
  * npm run suite -- all [--json]
  *
- * Runs real programs, or the small self-checking ones of test/programs, on test-bed hosts: at home, placed on another
- * node, moved while they run. Prints one line per case and mode, and a last line with the sums. Exits 1 if anything
+ * Runs real programs, the small self-checking ones of test/programs, or sessions at a terminal, on test-bed hosts: at
+ * home, placed on another node, moved while they run. Prints one line per case and mode, and a last line with the sums. Exits 1 if anything
  * failed, 2 for bad usage, 77 when this machine lacks what the test-bed needs. For `chaos` see `chaos.ts`; `all` is every
  * case in every mode.
  */
@@ -15,6 +15,7 @@ import { Bed } from '../bed/bed.ts';
 import { type Case, emptyLine, type Line, type Summary } from './case.ts';
 import { runChaos } from './chaos.ts';
 import type { Reference } from './judge.ts';
+import { saveExpected } from './evidence.ts';
 import { openReason } from './known_open.ts';
 import { Lab } from './lab.ts';
 import { skipUnrunnable } from './packages.ts';
@@ -61,7 +62,9 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
         lab ??= await furnished(run.plan, run.cases);
         await lab.prepare(one);
         const setting: Setting = { suite: run.plan.name, lab, random: run.random, evidence: run.evidence };
-        const reference = run.references.get(one.name) ?? (await runReference(lab, one));
+        const known = run.references.get(one.name);
+        const reference = known ?? (await runReference(lab, one));
+        if (known === undefined) saveExpected(lab, one, run.evidence);
         run.references.set(one.name, reference);
         return runCase(setting, one, mode, reference);
       });

@@ -93,7 +93,7 @@ async function migrate(trip: Trip, to: string): Promise<number> {
       return 1;
     } catch (error) {
       await pause(100, trip); // its end and the refusal race: look after a moment whether it has ended
-      if (trip.ended.aborted) return 0;
+      if (trip.ended.aborted || trip.gone()) return 0;
       const busy = error instanceof RefusedError && passes(error.code, trip);
       if (!busy || Date.now() > giveUp) throw error;
     }

@@ -4,6 +4,7 @@ import type { Host } from '../bed/host.ts';
 import { type Case, type Mode, modes } from './case.ts';
 import { buildFor, programCases } from './programs.ts';
 import { randomFrom, shuffled } from './trip.ts';
+import { shellCases } from './shell.ts';
 import { workloads } from './workloads.ts';
 
 export class UsageError extends Error {}
@@ -19,7 +20,7 @@ export interface Suite {
   readonly shortForm: readonly (readonly [mode: Mode, oneOf: number])[];
 }
 
-export const suites: Readonly<Record<'workloads' | 'programs', Suite>> = {
+export const suites: Readonly<Record<'workloads' | 'programs' | 'shell', Suite>> = {
   workloads: {
     cases: async () => workloads,
     furnish: async () => {},
@@ -41,6 +42,18 @@ export const suites: Readonly<Record<'workloads' | 'programs', Suite>> = {
       ['moved', 1],
       ['ping-pong', 6],
       ['chaos', 12],
+    ],
+  },
+  shell: {
+    cases: shellCases,
+    furnish: async () => {},
+    modes: ['remote', 'moved', 'ping-pong', 'chaos'],
+    lanes: 2,
+    shortForm: [
+      ['remote', 1],
+      ['moved', 2],
+      ['ping-pong', 3],
+      ['chaos', 3],
     ],
   },
 };

@@ -1,6 +1,7 @@
 /**
  * One case in one mode: started, moved about, its output compared with the reference run, and judged really away or not.
  */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuBetween, type CpuSnapshot, takeCpuSnapshot } from './accounting.ts';
 import type { Case, Line, Mode } from './case.ts';
@@ -55,7 +56,15 @@ export async function runCase(setting: Setting, one: Case, mode: Mode, reference
   const { moves, refused, watch } = await journey;
   const used = cpuBetween((await firstSecond) ?? before, after);
   const digest = end.status === 'hang' ? '' : await digestOf(lab, one);
-  const found = { end, refused, moves: Math.max(moves, watch.moves), used, digest, complaint: running.complaint() };
+  const found = {
+    end,
+    refused,
+    moves: Math.max(moves, watch.moves),
+    used,
+    digest,
+    complaint: running.complaint(),
+    reasons: watch.reasons,
+  };
   const faults = judge({ ...one, movesWanted: setting.movesWanted }, mode, reference, found);
   if (faults.length > 0) faults.push(`see ${await saveFailure(where)}`);
   return {
@@ -87,7 +96,8 @@ async function travel(setting: Setting, one: Case, mode: Mode, running: Running)
   const away = hosting.map((host) => host.name);
   const { enough } = setting;
   const { schedule, mayStay } = one;
-  const trip = { control, pid, family, away, schedule, mayStay, ended: running.ended, enough };
+  const gone = (): boolean => !existsSync(setting.lab.home.outsidePath(`/proc/${pid}`));
+  const trip = { control, pid, family, away, schedule, mayStay, ended: running.ended, enough, gone };
   const moving = moveAbout(mode, trip, setting.random).then(
     (moves) => ({ moves, refused: '' }),
     (error: unknown) => ({ moves: 0, refused: error instanceof Error ? error.message : String(error) }),
@@ -100,7 +110,8 @@ function launcherOf(lab: Lab, one: Case, mode: Mode): readonly string[] {
   const job = one.family ? ['-J', one.name] : [];
   if (mode === 'home') return [lab.mosrun, '-h', ...job];
   // Where another process than the started one is to move, mosrun would place the wrong one.
-  if (mode === 'remote' && !one.movesAnother) return [lab.mosrun, '-r', lab.hosting[0].name, ...job];
+  const inside = !one.movesAnother || one.launcherAt !== undefined;
+  if (mode === 'remote' && inside) return [lab.mosrun, '-r', lab.hosting[0].name, ...job];
   // A family is moved as a job; else it is an ordinary program that was never told of us.
   return one.family ? [lab.mosrun, ...job] : [];
 }

@@ -25,12 +25,13 @@ export class Running {
   readonly #directory: string;
   readonly #begin = performance.now();
 
-  /** Starts it, behind `launcher` if that is not empty. */
+  /** Starts it by `launcher`, if that is not empty. */
   constructor(lab: Lab, one: Case, launcher: readonly string[]) {
     const cwd = lab.directoryOf(one.name);
     const env = { PATH: '/usr/bin:/bin:/usr/games', LC_ALL: 'C', HOME: cwd, TMPDIR: cwd, ...one.env };
     const input = one.stdin === 'pipe' ? '' : `< ${one.stdin?.file ?? '/dev/null'}`;
-    const argv = ['sh', '-c', `exec "$@" ${input} > stdout 2> stderr`, 'sh', ...launcher, ...one.command];
+    const command = one.command.toSpliced(one.launcherAt ?? 0, 0, ...launcher);
+    const argv = ['sh', '-c', `exec "$@" ${input} > stdout 2> stderr`, 'sh', ...command];
     const options = { cwd, env, uid: one.asRoot ? 0 : userId, interactive: one.stdin === 'pipe' };
     this.#process = lab.home.spawn(argv, options);
     this.#process.stdin?.on('error', () => {}); // it may end before it has read everything

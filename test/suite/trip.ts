@@ -17,6 +17,8 @@ export interface Trip {
   readonly enough?: AbortSignal | undefined;
   /** What it does may keep it home for a while. */
   readonly mayStay?: boolean;
+  /** Whether the process that is moved is no more; who started it may live on for a while. */
+  gone(): boolean;
 }
 
 /** Between 0 and 1. `mulberry32`: small, and the same for the same seed everywhere. */

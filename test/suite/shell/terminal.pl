@@ -1,5 +1,6 @@
 # Runs a program on a pseudo-terminal of its own: input and output of this script are the terminal's other side.
-# Arguments: the program. The first line of output is "pid N". A line "@resize ROWS COLUMNS" of input changes the window.
+# Arguments: the program. The first line of output is "pid N". "@resize ROWS COLUMNS\n" in the input changes the window,
+# "@hangup\n" closes the terminal. Exits as the program did; 128 and the signal's number if one ended it.
 use strict; use warnings;
 $| = 1;
 my ($TIOCSPTLCK, $TIOCGPTN, $TIOCSWINSZ, $TIOCSCTTY) = (0x40045431, 0x80045430, 0x5414, 0x540e);
@@ -31,12 +32,14 @@ for (;;) {
   }
   if (vec $ready, 0, 1) {
     sysread(STDIN, my $bytes, 4096) or last;
-    if ($bytes =~ s/^\@resize (\d+) (\d+)\n//) {
+    if ($bytes =~ s/\@resize (\d+) (\d+)\n//) {
       my $new = pack('S4', $1, $2, 0, 0);
       ioctl $terminal, $TIOCSWINSZ, $new;
     }
+    last if $bytes =~ s/\@hangup\n//;
     syswrite $terminal, $bytes if length $bytes;
   }
 }
+close $terminal;
 waitpid $pid, 0;
-exit $? >> 8;
+exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
