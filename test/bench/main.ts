@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [freeze] [forward] [slowdown] [start] [--json]
+ * npm run bench -- [freeze] [forward] [slowdown] [start] [guests] [--json]
  *
  * Measures on test-bed hosts what migration costs, each figure beside a plain counterpart of the same run. Reports,
  * judges nothing. Exits 1 if something could not be measured, 2 for bad usage, 77 when this machine lacks what it needs.
@@ -9,6 +9,7 @@ import { Bed } from '../bed/bed.ts';
 import { installPackages } from '../suite/packages.ts';
 import { measureForward } from './forward.ts';
 import { measureFreeze } from './freeze.ts';
+import { measureGuests } from './guests.ts';
 import { printResult, type Result } from './result.ts';
 import { measureSlowdown } from './slowdown.ts';
 import { measureStart } from './start.ts';
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, () => AsyncGenerator<Result>>> = {
   forward: measureForward,
   slowdown: measureSlowdown,
   start: measureStart,
+  guests: measureGuests,
 };
 
 class UsageError extends Error {}

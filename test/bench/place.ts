@@ -7,7 +7,7 @@ import type { HostProcess } from '../bed/host_process.ts';
 import type { MoveResult } from '../../src/wire/engine_protocol.ts';
 import { Lab, userId } from '../suite/lab.ts';
 
-const probes = ['gap', 'calls', 'tcp', 'work', 'start'] as const;
+const probes = ['gap', 'calls', 'tcp', 'work', 'start', 'pace'] as const;
 export type Probe = (typeof probes)[number];
 
 const probeDirectory = '/home/mover/bench';

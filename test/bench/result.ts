@@ -9,7 +9,7 @@ export interface Result {
   readonly median: number;
   readonly p95: number;
   /** The median of the plain counterpart, measured in the same run: TCP for freeze and forward, at home for
-   * slowdown, without us for start. */
+   * slowdown, without us for start; for guests the p95 of a single one. */
   readonly raw: number;
   /** How many times the plain counterpart's it is. */
   readonly ratio: number;

@@ -1,0 +1,49 @@
+/* pace START COUNT RATE PHASE: what does a system call cost a program that makes RATE of them a second?
+ *
+ * Sleeps until CLOCK_REALTIME has reached START seconds and PHASE microseconds, then makes getppid COUNT times, at even
+ * distances, sleeping between them, and prints the nanoseconds of each call. */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WARM_UP = 100 };
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void sleep_until(clockid_t clock, int64_t ns)
+{
+    struct timespec t = { ns / 1000000000, ns % 1000000000 };
+    while (clock_nanosleep(clock, TIMER_ABSTIME, &t, NULL)) continue;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) return 2;
+    int64_t start = atoll(argv[1]) * 1000000000LL + atoll(argv[4]) * 1000;
+    int count = atoi(argv[2]);
+    int64_t pause = 1000000000LL / atoi(argv[3]);
+    int64_t *took = calloc(count, sizeof *took);
+    if (!took) return 1;
+    puts("ready");
+    fflush(stdout);
+    sleep_until(CLOCK_REALTIME, start);
+    int64_t next = clock_ns(CLOCK_MONOTONIC);
+    for (int i = -WARM_UP; i < count; i++) {
+        sleep_until(CLOCK_MONOTONIC, next += pause);
+        int64_t begin = clock_ns(CLOCK_MONOTONIC);
+        syscall(SYS_getppid);
+        int64_t end = clock_ns(CLOCK_MONOTONIC);
+        if (i >= 0) took[i] = end - begin;
+    }
+    for (int i = 0; i < count; i++) printf("%lld\n", (long long)took[i]);
+    return 0;
+}
