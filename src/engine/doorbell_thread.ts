@@ -3,7 +3,7 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { ring } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, Memory, scratch } from '../sys/memory.ts';
-import { readInto } from '../sys/remote_memory.ts';
+import { readInto, readRanges } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import { boardSize, maximumBells, type BellSettings } from './doorbell_board.ts';
 
@@ -12,7 +12,7 @@ const EFAULT = -14;
 
 /** struct futex_waitv: u64 value, u64 address, u32 flags, u32 zero. */
 const waiters = scratch(24 * (maximumBells + 1));
-const wordAt = scratch(8);
+const wordsAt = scratch(4 * maximumBells);
 
 function put(index: number, address: number, value: number): void {
   arena.write64(waiters + 24 * index, value);
@@ -20,9 +20,15 @@ function put(index: number, address: number, value: number): void {
   arena.write64(waiters + 24 * index + 16, FUTEX_32);
 }
 
-/** The word's value, or undefined when its memory is gone. */
-function look(address: number): number | undefined {
-  return readInto(process.pid, address, 4, arena.address + wordAt) === 4 ? arena.u32[wordAt >> 2] : undefined;
+/** The words' values; undefined where the memory is gone. */
+function look(addresses: readonly number[]): (number | undefined)[] {
+  const words = addresses.map((address) => ({ address, length: 4 }));
+  const local = arena.address + wordsAt;
+  if (readRanges(process.pid, words, local) === 4 * words.length)
+    return addresses.map((_, i) => arena.u32[(wordsAt >> 2) + i]);
+  return addresses.map((address) =>
+    readInto(process.pid, address, 4, local) === 4 ? arena.u32[wordsAt >> 2] : undefined,
+  );
 }
 
 function waitForBells({ board: boardAddress, event }: BellSettings): never {
@@ -34,9 +40,10 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
     put(0, boardAddress, change);
     let used = 1;
     let rung = false;
-    for (let i = 0; i < count; i++) {
-      const address = board.read64(8 + 8 * i);
-      const value = look(address);
+    const addresses = Array.from({ length: count }, (_, i) => board.read64(8 + 8 * i));
+    const values = look(addresses);
+    for (const [i, address] of addresses.entries()) {
+      const value = values[i];
       if (value === undefined) continue;
       if (seen.has(address) && seen.get(address) !== value) rung = true;
       seen.set(address, value);

@@ -92,14 +92,13 @@ class EngineWorker {
     };
     this.#host = {
       loop: this.#loop,
-      blanks: new Blanks(this.#loop),
+      blanks: new Blanks(this.#loop, () => settings.index * 100_000 + (this.#guestNumber++ % 100_000)),
       files: new FileCache(),
       node: settings.node,
       key,
       runDir: settings.runDir,
       ticket: () => `${settings.index}.${randomBytes(16).toString('hex')}`,
       log,
-      guestNumber: () => settings.index * 100_000 + (this.#guestNumber++ % 100_000),
       born: (guest) => void this.#guests.add(guest),
       finished: (guest) => void this.#guests.delete(guest),
     };
@@ -271,6 +270,7 @@ class EngineWorker {
     for (const guest of this.#guests) guest.leave('its host stops');
     await Promise.allSettled([...this.#away.values()].map((a) => a.recall(() => {})));
     for (let waited = 0; this.#guests.size && waited < 30_000; waited += 20) await this.#loop.sleep(20);
+    await this.#host.blanks.close();
     return {};
   }
 

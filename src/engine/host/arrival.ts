@@ -39,7 +39,6 @@ import {
   setProcessState,
   setThreadContext,
 } from '../image/restore.ts';
-import { guestCgroup } from './cgroup.ts';
 import type { HostContext } from './host_context.ts';
 import { momentOf, ownTimeOffsets, readClock } from '../task/clocks.ts';
 import { layout } from '../task/stub.ts';
@@ -197,11 +196,10 @@ export class Guest {
       admit(p);
       this.#preparation = p;
       if (p.onward) this.#ticket = this.#context.ticket();
-      const guestNumber = this.#context.guestNumber();
-      const cgroup = guestCgroup(p.pid, guestNumber);
-      const berth = Berth.create(p, this.#context.blanks.take(), { guestNumber, cgroup, offsets: ownTimeOffsets() });
+      const blank = this.#context.blanks.take();
+      const berth = Berth.create(p, blank, ownTimeOffsets());
       this.#berth = berth;
-      this.#family = new Family(this.#context.loop, berth, cgroup);
+      this.#family = new Family(this.#context.loop, berth, blank.cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
       assertSameVdso(p, berth.body.tid);
       filterFor(p.stubBase, false);

@@ -20,13 +20,10 @@ export interface BerthOptions {
   pid: number;
   /** The program's real user id, as which the body knows its own: it is in the siginfo of signals that it sends. */
   uid: number;
-  /** Distinct for every guest of this engine at a time. */
-  guestNumber: number;
   stubBase: number;
   /** Added to this host's clocks, nanoseconds; see timens_offsets in time_namespaces(7). */
   monotonicOffset: bigint;
   boottimeOffset: bigint;
-  cgroup: string | undefined;
 }
 
 export class Berth {
@@ -45,23 +42,17 @@ export class Berth {
   }
 
   /** @param offsets of this host's own time namespace */
-  static create(
-    p: Preparation,
-    blank: Blank,
-    here: { guestNumber: number; cgroup: string | undefined; offsets: { monotonic: bigint; boottime: bigint } },
-  ): Berth {
+  static create(p: Preparation, blank: Blank, offsets: { monotonic: bigint; boottime: bigint }): Berth {
     const options: BerthOptions = {
-      ...here,
       pid: p.pid,
       uid: p.realUid,
       stubBase: p.stubBase,
-      monotonicOffset: BigInt(p.clockOffsets.monotonic) + here.offsets.monotonic,
-      boottimeOffset: BigInt(p.clockOffsets.boottime) + here.offsets.boottime,
+      monotonicOffset: BigInt(p.clockOffsets.monotonic) + offsets.monotonic,
+      boottimeOffset: BigInt(p.clockOffsets.boottime) + offsets.boottime,
     };
     const { pid: outer, stub: outerStub } = blank;
     let init = 0;
     try {
-      if (options.cgroup) fs.writeFileSync(`${options.cgroup}/cgroup.procs`, String(outer));
       try {
         init = createInit(blank, options);
         const body = createBody(outerStub, init, options);
@@ -89,10 +80,10 @@ export class Berth {
   }
 }
 
-function createInit({ pid: outer, task: first, stub }: Blank, options: BerthOptions): number {
+function createInit({ number, pid: outer, task: first, stub }: Blank, options: BerthOptions): number {
   using session = stub.borrow(first);
   fs.writeFileSync(`/proc/${outer}/setgroups`, 'deny');
-  const id = firstGuestId + options.guestNumber;
+  const id = firstGuestId + number;
   fs.writeFileSync(`/proc/${outer}/uid_map`, `${options.uid} ${id} 1`);
   fs.writeFileSync(`/proc/${outer}/gid_map`, `0 ${id} 1`);
   fs.writeFileSync(

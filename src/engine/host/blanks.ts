@@ -1,11 +1,15 @@
 /**
  * Blank processes that have left all namespaces of the hosting node and see an empty root, a few of them made ahead:
  * nothing of a guest is needed for that, so no arrival has to wait for it. Each stands still, and dies with this engine.
+ * It is in its cgroup already, since moving a process into one waits until all CPUs have been through the scheduler
+ * (cgroup_attach_lock in kernel/cgroup/cgroup.c).
  */
+import fs from 'node:fs';
 import { spawnBlank } from '../../sys/children.ts';
 import { kernel } from '../../sys/kernel.ts';
 import { RunningTask, traceOption, type StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
+import { guestCgroup, removeCgroup } from './cgroup.ts';
 import type { Loop } from '../link/loop.ts';
 import { layout, Stub, type InjectedCall, type Injection } from '../task/stub.ts';
 
@@ -35,20 +39,30 @@ const SIGKILL = 9;
 const keptReady = 2;
 /** Milliseconds: what has just arrived is served first. */
 const refillAfter = 300;
+/** How often and how long one looks whether all have ended, milliseconds. */
+const closeLook = 5;
+const closeLooks = 100;
 
 export interface Blank {
+  /** Distinct for every guest of this engine at a time. */
+  readonly number: number;
   readonly pid: number;
   readonly task: StoppedTask;
   readonly stub: Stub;
+  readonly cgroup: string | undefined;
 }
 
 export class Blanks {
   readonly #loop: Loop;
+  readonly #nextNumber: () => number;
   readonly #ready: Blank[] = [];
   #refilling = false;
+  #closed = false;
 
-  constructor(loop: Loop) {
+  /** @param nextNumber gives numbers that no other guest of this engine has */
+  constructor(loop: Loop, nextNumber: () => number) {
     this.#loop = loop;
+    this.#nextNumber = nextNumber;
     this.#refillSoon();
   }
 
@@ -56,15 +70,23 @@ export class Blanks {
   take(): Blank {
     const blank = this.#ready.shift();
     this.#refillSoon();
-    if (!blank) return makeBlank();
+    if (!blank) return makeBlank(this.#nextNumber());
     this.#loop.forgetTask(blank.pid);
     return blank;
+  }
+
+  /** The engine stops: none is left, and no cgroup either. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { pid } of this.#ready) kernel.call(nr.kill, pid, SIGKILL);
+    for (let left = closeLooks; left > 0 && this.#ready.length > 0; left--) await this.#loop.sleep(closeLook);
   }
 
   #refillSoon(): void {
     if (this.#refilling) return;
     this.#refilling = true;
     this.#loop.after(refillAfter, () => {
+      if (this.#closed) return;
       this.#refilling = false;
       this.#refill();
     });
@@ -73,7 +95,7 @@ export class Blanks {
   #refill(): void {
     let blank: Blank;
     try {
-      blank = makeBlank();
+      blank = makeBlank(this.#nextNumber());
     } catch {
       return; // it is tried again when a guest comes, which is then told why
     }
@@ -83,15 +105,18 @@ export class Blanks {
       this.#loop.forgetTask(blank.pid);
       this.#ready.splice(this.#ready.indexOf(blank), 1);
       blank.stub.release();
+      if (blank.cgroup) removeCgroup(blank.cgroup);
     });
     if (this.#ready.length < keptReady) this.#refillSoon();
   }
 }
 
-function makeBlank(): Blank {
+function makeBlank(number: number): Blank {
+  const cgroup = guestCgroup(number);
   const pid = spawnBlank();
   let stub: Stub | undefined;
   try {
+    if (cgroup) fs.writeFileSync(`${cgroup}/cgroup.procs`, String(pid));
     const running = RunningTask.seize(pid, bodyOptions);
     if (running instanceof Error) throw running;
     running.interrupt();
@@ -103,10 +128,11 @@ function makeBlank(): Blank {
       [nr.unshare, everyNamespace],
     ]);
     emptyRoot(stub, session);
-    return { pid, task, stub };
+    return { number, pid, task, stub, cgroup };
   } catch (error) {
     kernel.call(nr.kill, pid, SIGKILL);
     stub?.release();
+    if (cgroup) removeCgroup(cgroup);
     throw error;
   }
 }

@@ -12,10 +12,10 @@ function ownCgroup(): string | undefined {
 let parent: string | undefined | null = null;
 
 /** Makes the guest's cgroup; without cgroup2 guests live in the engine's. @returns its directory */
-export function guestCgroup(pid: number, number: number): string | undefined {
+export function guestCgroup(number: number): string | undefined {
   if (parent === null) parent = ownCgroup();
   if (!parent) return undefined;
-  const directory = path.join(parent, `mosix-guest-${process.pid}-${number}-${pid}`);
+  const directory = path.join(parent, `mosix-guest-${process.pid}-${number}`);
   try {
     fs.mkdirSync(directory);
     return directory;

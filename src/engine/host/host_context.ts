@@ -10,8 +10,6 @@ export interface HostContext<Guest> {
   node: string;
   runDir: string;
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
-  /** A number that no other guest of this engine has. */
-  guestNumber: () => number;
   /** The cluster's key, for links to other hosting nodes. */
   key: Uint8Array;
   /** A word that gives entrance, of which nobody else knows. */

@@ -4,6 +4,8 @@
  * Node's own loop is made, which runs its continuations. ptrace belongs to the OS thread, so all of it stays in one
  * worker. See docs/internals/event_loop.md.
  */
+import { kernel } from '../../sys/kernel.ts';
+import { nr } from '../../sys/x64/numbers.ts';
 import { Epoll, EPOLLET, EPOLLIN } from '../../sys/descriptors.ts';
 import { reapAny, type TaskStatus } from '../../sys/ptrace.ts';
 
@@ -193,7 +195,8 @@ export class Loop {
     if (this.#poll()) return this.#worked();
     if (this.#dispatch(0)) return this.#worked();
     if (this.#continuations) return;
-    if (performance.now() - this.#lastWork < this.#spin) return;
+    // Those that it looks out for may need this very CPU.
+    if (performance.now() - this.#lastWork < this.#spin) return void kernel.call(nr.sched_yield);
     if (this.#doze && !this.#doze.prepare()) return;
     const events = this.#dispatch(this.#untilTimer());
     this.#doze?.finish();
