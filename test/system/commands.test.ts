@@ -59,6 +59,7 @@ describe('a command that cannot do what it is asked', { skip }, () => {
     await isRefused({ argv: ['mosmigrate', own, '--release'], code: 1, words: /not away|at home/ });
     const engine = (await cluster.home.readFile('/run/mosix/engine.pid')).toString().trim();
     await isRefused({ argv: ['mosmigrate', engine, 'n2'], code: 1, words: /the engine of this node/ });
+    await isRefused({ argv: ['mosmigrate', '1', 'n2'], code: 1, words: /the first process of its machine/ });
   });
 
   test('says that the process is another user’s', { timeout: 3 * PATIENCE_MS }, async () => {

@@ -108,6 +108,8 @@ function clockText(offset: bigint): string {
 function createBody(stub: Stub, init: number, options: BerthOptions): StoppedTask {
   using session = stub.borrow(new StoppedTask(init, 5, 0));
   const { result, task } = session.clone(writeCloneArguments(stub, { flags: 0, exitSignal: 17, tid: options.pid }));
-  if (!task) throw new Error(`Cannot create a body with process id ${options.pid}: clone3 gave ${result}`);
-  return task;
+  if (task) return task;
+  const most = Number(fs.readFileSync('/proc/sys/kernel/pid_max', 'latin1'));
+  const reason = options.pid >= most ? `ids end at ${most} here (kernel.pid_max)` : `clone3 gave ${result}`;
+  throw new Error(`Cannot create a body with process id ${options.pid}: ${reason}`);
 }

@@ -157,6 +157,7 @@ export function refuseThreads(pid: number, count: number): void {
 
 /** What keeps a process home before it is even stopped. @throws StaysHome */
 export function refuseProcess(pid: number): void {
+  if (pid === 1) throw new StaysHome(pid, 'it is the first process of its machine or container');
   const view = livingThread(pid);
   if (view === undefined) throw new StaysHome(pid, 'it has ended (zombie)');
   const fields = status(view);
