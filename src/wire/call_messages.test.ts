@@ -37,6 +37,7 @@ const request: Omit<WireRequest, 'data'> = {
   buffers: [buffer(), buffer({ argument: noArgument, direction: direction.out, filled: filled.counted, extra: 56 })],
   pointers: [{ holder: 0, target: 1, offset: 16, stride: 8, count: 2 }],
   waited: 12.5,
+  blocked: 1 << 20,
 };
 
 function encoded(what: Omit<WireRequest, 'data'>): DataView {

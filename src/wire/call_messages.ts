@@ -2,7 +2,7 @@
  * Forwarded calls on the wire (docs/internals/slots.md). A request describes its buffers itself, so that home needs to know nothing
  * about the call: it puts each buffer into bounce memory, lets the argument point there, and makes the call.
  *
- * request: u32 tid, u32 nr, 6 × u64 arguments, u32 buffers, u32 flags, u32 pointers, u32 0, f64 waited;
+ * request: u32 tid, u32 nr, 6 × u64 arguments, u32 buffers, u32 flags, u32 pointers, u32 blocked, f64 waited;
  * per buffer u8 argument, u8 direction, u8 filled, u8 0, u32 unit, u64 length, u16 place, u16 counting buffer, u32 extra;
  * per pointer u16 holder, u16 target, u32 offset, u32 stride, u32 count;
  * then the bytes of the incoming buffers, each padded to 8.
@@ -70,6 +70,8 @@ export interface WireRequest {
   pointers: readonly WirePointer[];
   /** How long the program's call had waited before it was cut short and made again, milliseconds; else 0. */
   waited: number;
+  /** Of SIGTTIN and SIGTTOU those that the thread blocks and the call can bring about, as a mask. */
+  blocked: number;
   /** Offset of the data after the request's start. */
   data: number;
 }
@@ -99,7 +101,7 @@ export function encodeRequest(view: DataView, at: number, request: Omit<WireRequ
   view.setUint32(at + 56, request.buffers.length, true);
   view.setUint32(at + 60, request.large ? largeFlag : 0, true);
   view.setUint32(at + 64, request.pointers.length, true);
-  view.setUint32(at + 68, 0, true);
+  view.setUint32(at + 68, request.blocked, true);
   view.setFloat64(at + 72, request.waited, true);
   let offset = at + requestHeader;
   for (const buffer of request.buffers) {
@@ -151,6 +153,7 @@ export function decodeRequest(view: DataView, at: number, length: number): WireR
     buffers,
     pointers,
     waited,
+    blocked: view.getUint32(at + 68, true),
     data,
   };
 }

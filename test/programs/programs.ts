@@ -226,6 +226,7 @@ const signals: readonly Program[] = [
     stimuli: [0.1, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9].map((at) => ({ at, signal: 'SIGUSR1' as const })),
   }),
   program('job-control', { moves: 'printed' }),
+  program('terminal-background', { moves: 'printed' }),
   program('stop-self'),
   program('stop-outside', {
     stimuli: [

@@ -368,8 +368,6 @@ export class Deputy {
     if (this.stub.view === thread.tid) this.stub.view = this.#own[0]?.tid ?? thread.tid;
   }
 
-  // ---- threads ----
-
   /** The body wants a thread: the deputy makes one first, and its id is the id. @returns the id, -errno, or `noSlot` */
   createThread({ tid, flags }: { tid: number; flags: number }): number {
     const EAGAIN = -11;
@@ -402,6 +400,11 @@ export class Deputy {
   /** Makes a call of our own in a thread that has nothing else to do; by injection, for it may be stopped. */
   ownCall(thread: DeputyThread, call: InjectedCall): number {
     return this.lend(thread.tid, (session) => session.run([call])[0]);
+  }
+
+  /** A thread that has nothing else to do blocks these signals, besides those that are held. */
+  block({ tid }: DeputyThread, signals: bigint): void {
+    this.lend(tid, () => {}, this.#held | signals);
   }
 
   #has({ tid }: DeputyThread): boolean {

@@ -5,6 +5,7 @@
  */
 import type { StoppedTask } from '../../sys/ptrace.ts';
 import { argumentRegisters, ERESTARTNOINTR, type Registers } from '../../sys/x64/registers.ts';
+import { isInBackground } from '../../sys/terminal_signals.ts';
 import { slotState } from '../../sys/x64/stub_code.ts';
 import { placesOf, type WireRequest } from '../../wire/call_messages.ts';
 import { sendAnswer, sendLargeData, sendResult } from './answers.ts';
@@ -29,6 +30,9 @@ export interface RequestedDeputy {
   ownCall(thread: DeputyThread, call: InjectedCall): number;
   /** Whether a call that writes through a descriptor must be made where the program is at home. */
   touchesLive(fd: number): boolean;
+  readonly pid: number;
+  /** A thread that has nothing else to do blocks these signals, besides those that it must. */
+  block(thread: DeputyThread, signals: bigint): void;
   /** Has the call of a request end. */
   interrupt(id: number): void;
 }
@@ -67,6 +71,10 @@ export class DeputyRequests {
     const request: PendingRequest = { id: frame.id, wire, args, offsets, memory, large: mapped, began };
     const rest = wire.waited > 0 ? this.#limit(thread, request) : undefined;
     if (rest) args[rest.index] = BigInt(rest.value);
+    if (wire.blocked && isInBackground(this.#deputy.pid)) {
+      this.#deputy.block(thread, BigInt(wire.blocked));
+      request.returned = () => this.#deputy.block(thread, 0n);
+    }
     this.post(thread, request, args);
   }
 

@@ -30,7 +30,7 @@ export function plainRequest(call: {
   memory: RequestMemory;
 }): PendingRequest {
   const { id, tid, number, args, memory } = call;
-  const wire = { tid, nr: number, args, large: false, buffers: [], pointers: [], waited: 0, data: 0 };
+  const wire = { tid, nr: number, args, large: false, buffers: [], pointers: [], waited: 0, blocked: 0, data: 0 };
   return { id, wire, args, offsets: [], memory, large: undefined, began: performance.now() };
 }
 

@@ -141,7 +141,8 @@ export class Body implements BodyHost, SignalledBody {
   }
 
   destroy(): void {
-    for (const { hostTid, lodger } of [...this.threads, ...this.ending]) {
+    for (const { hostTid, lodger, terminalMask } of [...this.threads, ...this.ending]) {
+      terminalMask[Symbol.dispose]();
       this.#family.forget(hostTid);
       this.loop.discardTask(hostTid);
       if (lodger) kernel.call(nr.kill, hostTid, SIGKILL);
@@ -193,6 +194,7 @@ export class Body implements BodyHost, SignalledBody {
     this.shared.writeBack(readsFiles.has(call.nr));
     const sent = withoutUnwritable(call, this.#mappings);
     sent.large = isLarge(sent);
+    sent.blocked = thread.terminalMask.blockedIn(call.nr);
     thread.call = sent;
     if (!sent.large) return this.#afterSending(thread, sent, sendCall(this.link, this.hostPid, thread.tid, sent));
     this.loop.start(
@@ -444,6 +446,7 @@ export class Body implements BodyHost, SignalledBody {
 
   /** The thread's end is certain: memory is looked at by another one from now on. */
   #remove(thread: BodyThread): void {
+    thread.terminalMask[Symbol.dispose]();
     const index = this.threads.indexOf(thread);
     if (index >= 0) this.threads.splice(index, 1);
     if (this.stub.view === thread.hostTid) this.stub.view = this.#own[0]?.hostTid ?? thread.hostTid;

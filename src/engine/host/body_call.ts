@@ -58,6 +58,8 @@ export interface BodyCall {
   trapped: { readonly nr: number; readonly args: readonly bigint[] };
   /** The restart code that it was cut short by before, if it is made again. */
   cutBy?: number | undefined;
+  /** Of SIGTTIN and SIGTTOU those that its thread blocks. */
+  blocked?: number;
   /** What came in a buffer of which no part belongs to the body: it is for the engine. */
   kept?: Uint8Array;
   /** There is a buffer that can be written only in part. */
@@ -153,7 +155,8 @@ function readBuffer(pid: number, buffer: BufferPlan, local: number): number {
 function encode(link: GuestLink, tid: number, call: BodyCall): number {
   const { nr, large, pointers = [] } = call;
   const waited = call.began === call.started ? 0 : performance.now() - call.began;
-  const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers, waited };
+  const { blocked = 0 } = call;
+  const request = { tid, nr, args: [...call.args], large, buffers: [...call.wire], pointers, waited, blocked };
   return encodeRequest(link.out.view, frameHeader, request);
 }
 

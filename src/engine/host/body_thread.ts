@@ -1,6 +1,7 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
 import { signalSets } from '../../sys/procfs.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../../sys/ptrace.ts';
+import { TerminalMask } from '../../sys/terminal_signals.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { ERESTART_RESTARTBLOCK, ERESTARTNOINTR, ERESTARTSYS, type Registers } from '../../sys/x64/registers.ts';
 import type { BodyCall } from './body_call.ts';
@@ -48,11 +49,13 @@ export class BodyThread {
   /** Another thread has sent a signal since this one made its last call. */
   mayHaveSignal = false;
   #cut: { code: number; nr: number; args: readonly bigint[] } | undefined;
+  readonly terminalMask: TerminalMask;
   #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
 
   constructor(tid: number, hostTid: number, lodger = false) {
     this.tid = tid;
     this.hostTid = hostTid;
+    this.terminalMask = new TerminalMask(hostTid);
     this.lodger = lodger;
   }
 
