@@ -11,6 +11,7 @@ const storedJob = v.object({
   options: runOptionsSchema,
   directory: v.optional(v.string()),
   cpuAwayMs: v.number(),
+  earlier: v.optional(v.array(v.object({ pid: v.number(), startTime: v.number() })), []),
   members: v.array(
     v.object({
       pid: v.number(),

@@ -37,27 +37,28 @@ export class JobGroup {
    * Makes a cgroup and puts the process into it. The kernel takes 10 to 50 ms for that, in which it waits for all CPUs
    * (cgroup_threadgroup_rwsem); nobody waits for it but who has to.
    * @param id of the job: the mark that the process carries when it has become the program
+   * @param isOthers whether a process is none of the job's
    * @returns undefined where there are none, or none may be made
    */
-  static of(pid: number, id: string): JobGroup | undefined {
+  static of(pid: number, id: string, isOthers: (pid: number) => boolean): JobGroup | undefined {
     const parent = cgroupDirectory(pid);
     if (parent === undefined) return undefined;
     const directory = join(parent, PREFIX + id);
     try {
       mkdirSync(directory);
       accessSync(join(directory, PROCESSES), constants.W_OK);
-      return new JobGroup(directory, (group) => group.#enter(pid, id));
+      return new JobGroup(directory, (group) => group.#enter(pid, id, isOthers));
     } catch {
       return undefined;
     }
   }
 
-  async #enter(first: number, id: string): Promise<void> {
+  async #enter(first: number, id: string, isOthers: (pid: number) => boolean): Promise<void> {
     const tried = new Set<number>();
     // What is born to a process that is in it is in it, too; so what was born before is all that has to be looked for:
     // children, and by the mark those whose parents have gone already.
     const left = (): number[] => {
-      const ours = descendants([first]);
+      const ours = descendants([first], isOthers);
       const outside = processesIn(dirname(this.directory)).filter((pid) => !tried.has(pid));
       return outside.filter((pid) => ours.has(pid) || markOf(pid) === id);
     };

@@ -34,6 +34,8 @@ export interface Job {
   options: RunOptions;
   readonly group: JobGroup | undefined;
   readonly members: Map<number, Member>;
+  /** Children of its first process from before it became the program (`sh -c 'this & exec mosrun that'`): not its own. */
+  readonly earlier: Pick<Member, 'pid' | 'startTime'>[];
   /** CPU time of its processes on other nodes, of stays that are over. */
   cpuAwayMs: number;
 }
@@ -83,12 +85,22 @@ export class Jobs {
     if (found === undefined) return undefined;
     const outer = this.of(pid);
     const id = `${pid}-${found.startTime}`;
-    const group = JobGroup.of(pid, id);
+    const earlier = [...descendants([pid])].flatMap((each) => (each === pid ? [] : (findProcess(each) ?? [])));
+    const group = JobGroup.of(pid, id, (each) => this.#isEarlier({ earlier }, each));
     const options = { ...outer?.job.options, ...withoutUndefined(wishes) };
     // A node and "at home" exclude each other: the newer wish counts.
     if (wishes.home) delete options.restrict;
     else if (wishes.restrict !== undefined) delete options.home;
-    const job: Job = { id, pid, uid: found.uids[0], options, group, members: new Map(), cpuAwayMs: 0 };
+    const job: Job = {
+      id,
+      pid,
+      uid: found.uids[0],
+      options,
+      group,
+      members: new Map(),
+      earlier: earlier.map(({ pid: each, startTime }) => ({ pid: each, startTime })),
+      cpuAwayMs: 0,
+    };
     outer?.job.members.delete(pid);
     job.members.set(pid, { pid, startTime: found.startTime, job });
     this.#jobs.add(job);
@@ -237,7 +249,12 @@ export class Jobs {
     const carrying = [...this.#marked(job.members.size === 0)]
       .filter(([, mark]) => mark === job.id)
       .map(([pid]) => pid);
-    return descendants([...job.members.keys(), ...carrying], (pid) => this.#others(job, pid).length > 0);
+    const isOthers = (pid: number): boolean => this.#others(job, pid).length > 0 || this.#isEarlier(job, pid);
+    return descendants([...job.members.keys(), ...carrying], isOthers);
+  }
+
+  #isEarlier({ earlier }: Pick<Job, 'earlier'>, pid: number): boolean {
+    return earlier.some((one) => one.pid === pid && this.isAlive(one));
   }
 
   /** Other jobs to which it is known to belong. */

@@ -128,6 +128,23 @@ for (const grouped of [true, false]) {
       await program.wait(PATIENCE_MS);
     });
 
+    test('leaves alone what its first process had started before', { timeout: 3 * PATIENCE_MS }, async () => {
+      const script = `sleep 301 & echo $!; exec ${command('mosrun')} -J late sh -c 'sleep 302 & echo $!; wait'`;
+      const shell = cluster.home.spawn(['sh', '-c', script]);
+      const told = async (): Promise<number[] | undefined> => {
+        const pids = shell.readStdout().trim().split('\n').map(Number);
+        return pids.length === 2 ? pids : undefined;
+      };
+      const [earlier, own] = await until(told, { what: 'see both start', timeoutMs: PATIENCE_MS });
+      const both = async (): Promise<boolean> => (await processesOf('late')).length >= 2;
+      await until(both, { what: 'see two processes of the job', timeoutMs: PATIENCE_MS, everyMs: 20 });
+      assert.deepEqual(new Set(await processesOf('late')), new Set([shell.pid, own]));
+      const killed = await run('moskillall', '-KILL', '-J', 'late');
+      assert.equal(killed.code, 0, killed.stderr.toString());
+      await untilEnded('late');
+      assert.equal((await cluster.home.run(['kill', '-KILL', String(earlier)])).code, 0, 'it runs still');
+    });
+
     test('keeps those whose parents have gone, also when mosd starts anew', { timeout: 3 * PATIENCE_MS }, async () => {
       const script = 'setsid sh -c "sleep 300 & sleep 300 &" & wait; sleep 0.2';
       const shell = cluster.mosrun(['sh', '-c', script], { flags: ['-J', 'orphans'] });
