@@ -178,12 +178,9 @@ export class Departure implements Traveller {
       sent = await this.#sendMemory(link, main, space, options.progress);
       await this.#step('pages-sent');
       this.#context.notes.write(this.pid, options.stubBase, space.limits);
-      stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, { base: options.stubBase }));
       setMemoryLimits(this.pid, noLimits);
-      {
-        using session = stub.borrow(main);
-        stub.mapBounce(session);
-      }
+      const place = { base: options.stubBase, bounce: true };
+      stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, place));
       const state = this.#capture(stub, frozen);
       this.#image = { ...space, ...state };
       await this.#step('captured');
@@ -306,9 +303,10 @@ export class Departure implements Traveller {
       set: this.#convoy?.set,
     });
     const { deputy } = absence;
-    {
+    const stops = stopTimers(stub, image.timers); // they run there now
+    if (stops.length > 0) {
       using session = stub.borrow(frozen[0].task);
-      session.run(stopTimers(stub, image.timers)); // they run there now
+      session.run(stops);
     }
     // What waited here at the capture waits in the body now; the rest came since.
     const taken = drainSignals(

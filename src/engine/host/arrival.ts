@@ -28,7 +28,6 @@ import { queueSignals } from '../image/pending_signals.ts';
 import {
   buildAddressSpace,
   createThread,
-  dropCapabilities,
   filterFor,
   endMainThread,
   finishMappings,
@@ -245,10 +244,6 @@ export class Guest {
     image.threads.forEach((thread, i) => {
       const task = threads[i];
       registerThread(stub, task, thread);
-      {
-        using session = stub.borrow(task); // capabilities belong to each thread
-        dropCapabilities(stub, session);
-      }
       setThreadContext(task, thread);
       this.#takeUpCall(body.addThread(thread.tid, task.tid), thread);
       this.#stopped.set(task.tid, task);

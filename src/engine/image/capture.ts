@@ -39,7 +39,7 @@ import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
 import { timeoutOf } from '../task/timed_waits.ts';
-import { captureTimers, withoutTimers } from './timers.ts';
+import { captureTimers, intervalCalls, intervalsSize, withoutTimers } from './timers.ts';
 
 /** The process must stay where it is; the message says why. */
 export class StaysHome extends Error {
@@ -204,15 +204,19 @@ export function cpuTimeOfThread(tid: number): number {
   }
 }
 
+/** Behind the 65 actions. */
+const intervalsAt = 64 + 66 * 32;
+
 /** State of all threads and of the process; every thread is borrowed once. */
 export function captureThreads(
   stub: Stub,
   frozen: readonly FrozenTask[],
-): { threads: ThreadImage[]; actions: Buffer; brk: number } {
+): { threads: ThreadImage[]; actions: Buffer; brk: number; intervals: string } {
   const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
   const actions = Buffer.alloc(64 * 32);
   let brk = 0;
+  let intervals = '';
   frozen.forEach(({ task, since, restartOf = 0, beginKnown = false, written: before = 0, pendingSignal }, index) => {
     const registers = task.registers();
     const mask = task.signalMask();
@@ -228,6 +232,7 @@ export function captureThreads(
     if (index === 0) {
       calls.push([nr.brk, 0]);
       for (let signal = 1; signal <= 64; signal++) calls.push([nr.rt_sigaction, signal, 0, at + 64 + signal * 32, 8]);
+      calls.push(...intervalCalls(at + intervalsAt));
     }
     const results = session.run(calls);
     const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
@@ -238,6 +243,8 @@ export function captureThreads(
       if (bytes.readBigUInt64LE(trap) !== 0n)
         stub.memory.buffer.copy(bytes, trap, layout.trapAction, layout.trapAction + 32);
       bytes.copy(actions, 0, 96, 96 + 64 * 32);
+      const intervalsStart = layout.scratch + intervalsAt;
+      intervals = stub.memory.buffer.toString('base64', intervalsStart, intervalsStart + intervalsSize);
     }
     if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
     const written = pendingSignal ? 0 : cutWrite(registers, task.tid, before);
@@ -263,7 +270,7 @@ export function captureThreads(
       since: timed && since !== undefined ? String(since) : undefined,
     });
   });
-  return { threads, actions, brk };
+  return { threads, actions, brk, intervals };
 }
 
 /** The end of the area is zero unless the program uses the CPU's newest registers; with many threads that counts. */
@@ -297,10 +304,10 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
 export function captureState(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
   const { pid, view } = stub;
   const held = threadsBlock(frozen) & signalfdMask(view);
-  const { threads, actions, brk } = captureThreads(stub, frozen);
+  const { threads, actions, brk, intervals } = captureThreads(stub, frozen);
   if (frozen.some(({ pendingSignal }) => pendingSignal && isBreakpoint(pendingSignal.info))) endIgnoredTrap(actions);
   const tasks = frozen.map(({ task }) => task);
-  const timers = captureTimers(stub, tasks, held);
+  const timers = captureTimers(stub, tasks, held, intervals);
   const field = statFields(view);
   const word = (index: number): number => Number(field(index));
   return {

@@ -291,7 +291,7 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
 const CAP_CHECKPOINT_RESTORE = 40;
 
 /** Keeps the one capability that clone3 with set_tid needs, in the body's own user namespace; capset(2), version 3. */
-export function dropCapabilities(stub: Stub, session: Injection): void {
+function dropCapabilities(stub: Stub, session: Injection): void {
   const { memory } = stub;
   const at = layout.scratch >> 2;
   memory.u32.fill(0, at, at + 16);
@@ -337,13 +337,14 @@ export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[
   return calls;
 }
 
-/** Sets a stopped thread's registrations; registers and mask follow by `setThreadContext`. */
+/** Sets a stopped thread's registrations and capabilities; registers and mask follow by `setThreadContext`. */
 export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage): void {
   using session = stub.borrow(task);
   const results = session.run(registrationCalls(stub, image));
   // sigaltstack fails with EPERM while the thread runs on it: it is the same stack then.
   if (results.slice(1).some((result) => result < 0))
     throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
+  dropCapabilities(stub, session); // they belong to each thread
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {

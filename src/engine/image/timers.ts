@@ -29,8 +29,8 @@ function countsCpuTime(clock: number): boolean {
   return clock < 0 || clock === 2 || clock === 3;
 }
 
-/** The timers of stopped tasks, all of one process; those stay at home whose signals are `held` there. */
-export function captureTimers(stub: Stub, tasks: readonly StoppedTask[], held: bigint): Timers {
+/** The timers of stopped tasks, all of one process; those stay at home whose signals are `held` there. @param intervals as read */
+export function captureTimers(stub: Stub, tasks: readonly StoppedTask[], held: bigint, intervals: string): Timers {
   const timers = processTimers(stub.pid).filter((t) => t.notify === 'none' || (held & bitOf(t.signal)) === 0n);
   const states = statesOf(stub, tasks[0], timers);
   const before = new Map(timers.map(({ id }, i) => [id, states[i]]));
@@ -43,7 +43,7 @@ export function captureTimers(stub: Stub, tasks: readonly StoppedTask[], held: b
     const next = left === 0n || countsCpuTime(timer.clock) ? left : signal ? firstOf(state, signal) : state.now + left;
     return { ...timer, interval: String(interval), next: String(next), taken: signal !== undefined };
   });
-  return { posix, intervals: captureIntervals(stub, tasks[0]) };
+  return { posix, intervals };
 }
 
 /** A timer's signal that was taken out of a queue, and when. */
@@ -86,13 +86,15 @@ function statesOf(stub: Stub, task: StoppedTask, timers: readonly ProcessTimer[]
   });
 }
 
-function captureIntervals(stub: Stub, task: StoppedTask): string {
-  using session = stub.borrow(task);
-  session.run([
-    [nr.getitimer, ITIMER_VIRTUAL, stub.scratchAddress(0)],
-    [nr.getitimer, ITIMER_PROF, stub.scratchAddress(32)],
-  ]);
-  return stub.memory.buffer.toString('base64', layout.scratch, layout.scratch + 64);
+/** Bytes of `Timers.intervals`. */
+export const intervalsSize = 64;
+
+/** The calls that read them. */
+export function intervalCalls(address: number): InjectedCall[] {
+  return [
+    [nr.getitimer, ITIMER_VIRTUAL, address],
+    [nr.getitimer, ITIMER_PROF, address + intervalsSize / 2],
+  ];
 }
 
 /** Takes the waiting signals of timers out of the queues: only then the kernel tells their overruns. @returns these, by id */

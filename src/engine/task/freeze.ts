@@ -8,7 +8,7 @@ import {
   hasEnded,
   livingThread,
   mappings,
-  statFields,
+  statFieldsIfAny,
   status as procStatus,
   threadIds,
 } from '../../sys/procfs.ts';
@@ -54,13 +54,13 @@ export class CannotFreeze extends Error {
 const KCMP_VM = 1;
 
 function sharesMemory(pid: number, other: number): boolean {
-  return other > 0 && kernel.call(nr.kcmp, pid, other, KCMP_VM, 0, 0) === 0;
+  return pid > 0 && other > 0 && kernel.call(nr.kcmp, pid, other, KCMP_VM, 0, 0) === 0;
 }
 
 /** Between vfork and exec a process has its parent's memory: this passes. @throws CannotFreeze */
 function refuseBorrower(pid: number): void {
-  const view = livingThread(pid);
-  if (view !== undefined && sharesMemory(view, Number(statFields(pid)(4))))
+  const fields = statFieldsIfAny(pid);
+  if (fields && sharesMemory(fields(3) === 'Z' ? (livingThread(pid) ?? 0) : pid, Number(fields(4))))
     throw new CannotFreeze(pid, 'busy', 'it uses the memory of its parent (vfork)');
 }
 
@@ -145,7 +145,8 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
 
 /** How many threads a process has, those that are ending included, but not a main thread that has ended. */
 function threadCount(pid: number): number {
-  return Number(procStatus(pid).get('Threads') ?? 0) - (hasEnded(pid) ? 1 : 0);
+  const fields = statFieldsIfAny(pid);
+  return Number(fields?.(20) ?? 0) - (fields?.(3) === 'Z' ? 1 : 0);
 }
 
 /** Stops the threads that are not stopped yet; `asked` are those that have still to stop. @returns whether there were any */

@@ -77,9 +77,9 @@ export class Stub {
 
   /**
    * Maps the stub into a stopped process. The task's registers are restored; it stays stopped.
-   * @param base where it must be, or undefined for the first free place
+   * @param base where it must be, or undefined for the first free place; `bounce`: with the bounce memory
    */
-  static install(task: StoppedTask, pid: number, options: { base?: number } = {}): Stub {
+  static install(task: StoppedTask, pid: number, options: { base?: number; bounce?: boolean } = {}): Stub {
     const maps = mappings(task.tid);
     const base = options.base ?? freeBase(maps);
     const instruction = syscallInstruction(task.tid, maps);
@@ -114,6 +114,7 @@ export class Stub {
       task.setRegisters(registers);
       using session = stub.borrow(task, mask);
       stub.#takeTrapSignal(session, fd);
+      if (options.bounce) stub.mapBounce(session);
       return stub;
     } catch (error) {
       task.setRegisters(registers);
