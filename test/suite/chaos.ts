@@ -100,7 +100,7 @@ export async function runChaos(plan: ChaosPlan, evidence: string, emit: (line: L
   const outside = Leaks.outside();
   {
     await using lab = await Lab.start(cases);
-    for (const each of Object.values(suites)) await each.furnish(lab.home, cases);
+    for (const each of [suites.programs, suites.workloads]) await each.furnish(lab.home, cases);
     const inside = await Leaks.of(lab);
     const milliseconds = plan.minutes * 60_000;
     const [half, enough] = [AbortSignal.timeout(milliseconds / 2), AbortSignal.timeout(milliseconds)];

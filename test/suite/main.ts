@@ -137,6 +137,7 @@ async function report(
 /** What `all` is: every case in every mode, one suite after the other. Takes about two hours on two CPUs. */
 const everything = [
   ['programs', '--mode', 'home,remote,moved,ping-pong,chaos'],
+  ['shell'],
   ['workloads', '--mode', 'remote,moved,ping-pong'],
   ['chaos', '--minutes', '6'],
 ] as const;

@@ -27,8 +27,8 @@ export const suites: Readonly<Record<'workloads' | 'programs' | 'shell', Suite>>
     modes: ['remote', 'moved'],
     lanes: 1,
     shortForm: [
-      ['remote', 1],
-      ['moved', 1],
+      ['remote', 2],
+      ['moved', 2],
     ],
   },
   programs: {
@@ -140,7 +140,7 @@ export async function readChaosPlan(argv: readonly string[]): Promise<ChaosPlan>
       json: { type: 'boolean', default: false },
     },
   });
-  const all = (await Promise.all(Object.values(suites).map((suite) => suite.cases()))).flat();
+  const all = (await Promise.all([suites.programs, suites.workloads].map((suite) => suite.cases()))).flat();
   return {
     minutes: countOf('minutes', values.minutes, chaosMinutes),
     seed: seedOf(values.seed),

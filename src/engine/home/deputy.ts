@@ -23,7 +23,7 @@ import type { SignalImage } from '../image/image.ts';
 import { placeBulk } from './large_requests.ts';
 import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
-import { PassedSignals } from './passed_signals.ts';
+import { PassedSignals, splitAtContinue } from './passed_signals.ts';
 import { adviseAway, dieOf, setMirrored } from './deputy_calls.ts';
 import { bitOf, drainSignals, signalImage } from '../image/pending_signals.ts';
 import { ERESTARTNOINTR, type Registers } from '../../sys/x64/registers.ts';
@@ -257,8 +257,11 @@ export class Deputy {
     if (this.disowned.takes(this.stub, stop)) return this.#goOn(thread, stop);
     const image = signalImage(this.pid, thread.tid, { signal: stop.signal, info: stop.signalInfo() });
     const maybeVoid = stopSignals.has(stop.signal) && !thread.lodger;
-    if (!maybeVoid || !this.#wasContinued(thread, stop))
+    if (!maybeVoid || !this.#wasContinued(thread, stop)) {
+      // Only a thread that runs takes a signal: that a group stop is over the others may report after this one.
+      if (maybeVoid && this.stopped) this.#group.goOn();
       this.passOn(thread.lodger ? { ...image, tid: thread.tid } : image);
+    }
     if (maybeVoid) this.#goOn(thread, stop);
     else stop.resume();
   }
@@ -290,8 +293,8 @@ export class Deputy {
 
   /** Whether a body that has got the first `received` signals must not run before it hears from here. */
   hasNews(received: number): boolean {
-    const wasContinued = this.#passed.after(received).some(({ signal }) => signal === SIGCONT);
-    return this.stopped || this.#group.undecided || wasContinued;
+    const [untilContinued] = splitAtContinue(this.#passed.after(received));
+    return this.stopped || this.#group.undecided || untilContinued.length > 0;
   }
 
   /**
@@ -302,15 +305,12 @@ export class Deputy {
     this.link = link;
     const missed = this.#passed.rebase(received);
     this.#group.continues = missed.filter(({ signal }) => signal === SIGCONT).length;
-    const send = (signals: readonly SignalImage[]): void => {
-      for (const signal of signals) link.sendJson(frameType.signal, signal);
-    };
     // The body takes stop signals for void that it has before it goes on: those that came after SIGCONT are not.
-    const untilContinued = missed.findLastIndex(({ signal }) => signal === SIGCONT) + 1;
-    send(missed.slice(0, untilContinued));
+    const [untilContinued, later] = splitAtContinue(missed);
+    for (const signal of untilContinued) link.sendJson(frameType.signal, signal);
     if (this.stopped && !begunStopped) link.sendFrame(frameType.stopped, 0);
     if (begunStopped && !this.stopped && !this.#group.undecided) this.#group.goOn();
-    send(missed.slice(untilContinued));
+    for (const signal of later) link.sendJson(frameType.signal, signal);
   }
 
   readonly #passed = new PassedSignals();
@@ -413,6 +413,9 @@ export class Deputy {
 
   /** Stops a thread, whatever it does. @throws TaskEnded, StopTimeout */
   #stop(thread: DeputyThread): StoppedTask {
+    // A signal that it has taken already is judged before our interrupt is in the way (#wasContinued).
+    this.#loop.reapTasks();
+    if (!this.#has(thread)) throw new TaskEnded(thread.tid, { kind: 'exited', code: 0 });
     const running = new RunningTask(thread.tid);
     thread.beingStopped = true;
     try {
