@@ -169,6 +169,7 @@ const memory: readonly Program[] = [
   // Not remote: what was mapped away, to read it, is a copy that may get old (docs/internals/sharing.md).
   program('shared-reader', { modes: ['home', 'moved', 'ping-pong', 'chaos'] }),
   program('shared-sysv', { mayComeHome: true }),
+  program('mapping-churn'),
   program('mremap'),
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'], endsAtHome: true }),
   program('memory-flags-fork', { source: 'memory_flags.c', args: ['fork'], endsAtHome: true }),

@@ -142,7 +142,12 @@ export class Departure implements Traveller {
   async #prepare(link: GuestLink, progress: Progress): Promise<number> {
     const view = livingThread(this.pid) ?? this.pid;
     this.#written = writtenBy(this.#convoy?.pids ?? []);
-    const space = readAddressSpace(view, { identify: this.#identify, own: [], written: this.#written });
+    const space = readAddressSpace(view, {
+      identify: this.#identify,
+      own: [],
+      written: this.#written,
+      running: true,
+    });
     const files = this.#supply.announce(space);
     refuseSharers(this.pid, space, { open: true, companions: this.#convoy?.pids });
     const stubBase = freeStubBase(view);
@@ -234,6 +239,7 @@ export class Departure implements Traveller {
       throw new CannotFreeze(this.pid, 'busy', 'it is another program meanwhile');
     if (!this.#supply.knows(space)) {
       const more = { version: protocolVersion, files: this.#supply.announce(space) };
+      if (!this.#supply.knows(space)) throw new StaysHome(this.pid, 'a file that it maps cannot be opened');
       await this.#supply.send(link, more, progress);
     }
     refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });

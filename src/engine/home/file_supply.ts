@@ -92,12 +92,14 @@ export class FileSupply {
     return [...files];
   }
 
-  /** The files of an address space and which parts of them are mapped. */
+  /** The files of an address space and which parts of them are mapped; of a process that runs, those that it still maps. */
   announce(space: AddressSpace): WantedFile[] {
     this.files.rememberAll(this.#view, this.#identify, space);
     this.watchLive();
-    for (const key of rangeKeys(space)) this.#announced.add(key);
-    const wanted = mappedFiles(space);
+    const isHere = (file: FileImage): boolean => this.files.descriptor(file.identity) !== undefined;
+    const mappings = space.mappings.filter((m) => m.file < 0 || isHere(space.files[m.file]));
+    for (const key of rangeKeys({ ...space, mappings })) this.#announced.add(key);
+    const wanted = mappedFiles(space).filter(({ file }) => isHere(file));
     for (const { file } of wanted) this.#know(file);
     return wanted;
   }

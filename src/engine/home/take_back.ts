@@ -5,7 +5,7 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import { mapFilesPath, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { ifThere, mapFilesPath, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
 import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
 import { markRings } from '../image/rings.ts';
@@ -55,12 +55,12 @@ export class MappedFiles {
     for (const [identity, key] of other.#live) this.#live.set(identity, key);
   }
 
-  /** Remembers all files of an address space, also deleted ones. */
+  /** Remembers all files of an address space, also deleted ones; of a process that runs, those that it still maps. */
   rememberAll(pid: number, identify: IdentifyFile, space: AddressSpace): void {
     for (const m of mappings(pid)) {
       if (m.inode === 0) continue;
       const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
-      if (wanted) this.remember(identify(m, pid, wanted.live === true), mapFilesPath(pid, m));
+      if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), mapFilesPath(pid, m)));
     }
   }
 

@@ -85,6 +85,8 @@ interface Look {
   readonly own: readonly Range[];
   /** Device and inode of files that another process, which leaves along with it, may write through its memory. */
   readonly written?: ReadonlySet<string> | undefined;
+  /** The process runs: what it unmaps just now may be missing. */
+  readonly running?: boolean;
 }
 
 /**
@@ -97,9 +99,22 @@ export function readAddressSpace(pid: number, options: Look): AddressSpace {
     try {
       return readOnce(pid, options);
     } catch (error) {
-      const vanished = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (!vanished || attempt === 20 || !exists(pid)) throw error;
+      if (!isMissing(error) || attempt === 20 || !exists(pid)) throw error;
     }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** What a look at something gives that may vanish at any moment. */
+export function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return undefined;
   }
 }
 
@@ -120,7 +135,8 @@ function readOnce(pid: number, options: Look): AddressSpace {
       m.permissions[3] === 's' && (vmFlags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
     let file = -1;
     if (m.inode !== 0) {
-      const image = options.identify(m, pid, live);
+      const image = options.running ? ifThere(() => options.identify(m, pid, live)) : options.identify(m, pid, live);
+      if (!image) continue;
       file = files.findIndex((f) => f.identity === image.identity);
       if (file < 0) file = files.push(image) - 1;
     }
