@@ -131,18 +131,21 @@ async function runLane(run: Run, lane: number): Promise<void> {
     const workload = lane < run.workloadLanes && !run.half.aborted ? run.workloads.take() : undefined;
     const next = workload ?? run.programs.take();
     if (next === undefined) return; // fewer cases than lanes
-    run.emit(await runOne(run, next));
+    const line = await runOne(run, next);
+    if (line) run.emit(line);
     next.done();
   }
 }
 
-async function runOne(run: Run, { one: usual, seed }: Taken): Promise<Line> {
+/** @returns undefined if the time was up before it could begin: its input was long in the making */
+async function runOne(run: Run, { one: usual, seed }: Taken): Promise<Line | undefined> {
   const { lab, evidence } = run;
   const one = (usual.slow ? usual.longer : undefined) ?? usual;
   try {
     await lab.prepare(one);
     const reference = run.references.get(one.name) ?? (await runReference(lab, one));
     run.references.set(one.name, reference);
+    if (performance.now() > run.last) return undefined;
     const enough = AbortSignal.any([run.enough, AbortSignal.timeout(movedForMs)]);
     const setting = { suite, lab, random: randomFrom(seed), evidence, enough, movesWanted };
     const line = await runCase(setting, { ...one, shareAway: 0 }, 'chaos', reference);

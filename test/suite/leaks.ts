@@ -25,6 +25,8 @@ const notes = 'file /run/mosix/(jobs[.]json|departures) ';
 const spareDescriptors = 24;
 /** What a daemon may grow by, since it has been at work, bytes: more than its heap and its buffers; less than a page for each move. */
 const spareMemory = 192 << 20;
+/** Two for each of the engine's two workers. */
+const mostBlanks = 4;
 const quietMs = 1000;
 const judgeTimeoutMs = 120_000;
 
@@ -100,10 +102,28 @@ class Outside {
 async function leftIn(host: Host): Promise<string[]> {
   const { code, text } = await judge(host, ['compare', snapshotFile, '--ignore', notes, '--wait', String(patience)]);
   if (code === 0) return [];
-  return text
-    .trim()
-    .split('\n')
-    .map((line) => `${host.name}: ${line}`);
+  return withoutStock(text.trim().split('\n')).map((line) => `${host.name}: ${line}`);
+}
+
+/**
+ * Drops the processes that an engine keeps ready for the next arrivals (blanks.ts), each with its namespaces and its cgroup,
+ * if there are no more of them than it may keep.
+ */
+function withoutStock(lines: readonly string[]): readonly string[] {
+  const blanks = lines.flatMap((line) => {
+    const [, pid, cgroup] = /^left process (\d+) .*[(]0::([^)]*)[)] \/tmp\/mosix-blank-/.exec(line) ?? [];
+    return pid === undefined || cgroup === undefined ? [] : [{ pid, cgroup }];
+  });
+  if (blanks.length > mostBlanks) return lines;
+  return lines.filter(
+    (line) =>
+      !blanks.some(
+        ({ pid, cgroup }) =>
+          line.startsWith(`left process ${pid} `) ||
+          (line.startsWith('left namespace ') && line.endsWith(` first seen in /proc/${pid}`)) ||
+          (line.startsWith('left cgroup ') && line.trimEnd().endsWith(cgroup)),
+      ),
+  );
 }
 
 /** Runs the script in a host. Not by way of the test-bed: the host may lack what that needs there. */

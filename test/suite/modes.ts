@@ -61,7 +61,8 @@ async function placeAgain(trip: Trip): Promise<number> {
 }
 
 function passes(code: string, trip: Trip): boolean {
-  return code === 'busy' || (code === 'stays-home' && trip.mayStay === true);
+  // On a busy machine it may be a while before we are told that a program has ended.
+  return code === 'busy' || code === 'no-such-process' || (code === 'stays-home' && trip.mayStay === true);
 }
 
 async function wander(

@@ -12,6 +12,7 @@ import { decodeRequest } from '../../wire/call_messages.ts';
 import { frameType, noSlot } from '../../wire/frames.ts';
 import { sendResult } from './answers.ts';
 import { SIGCONT, stopSignals } from '../task/default_actions.ts';
+import type { DeputyEvents } from './deputy_events.ts';
 import { DeputyRequests } from './deputy_requests.ts';
 import type { DeputySlots } from './deputy_slots.ts';
 import { DeputyThread, plainRequest } from './deputy_thread.ts';
@@ -33,17 +34,6 @@ import { isMarker, sendMarker, withoutMarkers } from '../image/stop_marker.ts';
 import { layout, type InjectedCall, type Injection, type Stub } from '../task/stub.ts';
 
 const SIGKILL = 9;
-
-export interface DeputyEvents {
-  /** The same of a lodger. */
-  lodgerExecuted(stop: StoppedTask): void;
-  /** Another program was executed: it has just been loaded and has not run yet. */
-  executed(stop: StoppedTask): void;
-  /** The process has ended at home. */
-  ended(status: TaskStatus): void;
-  /** Whether a call that writes through a descriptor must be made where the program is at home. */
-  touchesLive(fd: number): boolean;
-}
 
 let deputies = 0;
 
