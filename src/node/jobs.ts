@@ -53,6 +53,8 @@ export class Jobs {
   readonly #file: string | undefined;
   /** Jobs of processes that are away: they may have ended when their last word comes. */
   readonly #away = new Map<number, Job>();
+  /** Found by anybody's look at the jobs, and not placed yet. */
+  readonly #newcomers = new Set<Member>();
   #searched = -Infinity;
   #marks: ReadonlyMap<number, string> = new Map();
 
@@ -111,7 +113,9 @@ export class Jobs {
   /** A process of a job has made another one: it belongs to the same job. @returns undefined if it belongs to none */
   join(parent: number, pid: number): Member | undefined {
     const job = this.of(parent)?.job ?? this.#away.get(parent);
-    return this.of(pid) ?? (job === undefined ? undefined : this.#admit(job, pid));
+    const child = this.of(pid) ?? (job === undefined ? undefined : this.#admit(job, pid));
+    if (child !== undefined) this.#newcomers.delete(child);
+    return child;
   }
 
   /** The process as a member of its job, as long as it is the same process. */
@@ -121,7 +125,9 @@ export class Jobs {
       if (member !== undefined && this.isAlive(member)) return member;
     }
     const job = this.#search(pid);
-    return job === undefined ? undefined : this.#admit(job, pid);
+    const member = job === undefined ? undefined : this.#admit(job, pid);
+    if (member !== undefined) this.#newcomers.add(member);
+    return member;
   }
 
   all(): Job[] {
@@ -133,21 +139,31 @@ export class Jobs {
     return [...this.#jobs].some(holds);
   }
 
-  /** Looks which processes the jobs have now, and which jobs have ended. @returns those that are new */
-  refresh(): Member[] {
-    const fresh: Member[] = [];
+  /** Those that have been found since the last time; for placement alone, which must not miss any. */
+  newcomers(): Member[] {
+    this.refresh();
+    const found = [...this.#newcomers];
+    this.#newcomers.clear();
+    return found;
+  }
+
+  /** Looks which processes the jobs have now, and which jobs have ended. */
+  refresh(): void {
     for (const job of this.#jobs) {
-      for (const member of job.members.values()) if (!this.isAlive(member)) job.members.delete(member.pid);
+      for (const member of job.members.values()) {
+        if (this.isAlive(member)) continue;
+        job.members.delete(member.pid);
+        this.#newcomers.delete(member);
+      }
       for (const pid of job.group?.processes() ?? this.#unbound(job)) {
         // One that began a job within this one may not have reached its own cgroup yet; for all others the cgroup counts.
         if (job.members.has(pid) || this.#others(job, pid).some((other) => other.pid === pid)) continue;
         for (const other of this.#others(job, pid)) other.members.delete(pid);
         const member = this.#admit(job, pid);
-        if (member !== undefined) fresh.push(member);
+        if (member !== undefined) this.#newcomers.add(member);
       }
       if (job.members.size === 0) this.#end(job);
     }
-    return fresh;
   }
 
   /** It did not become a program after all. */

@@ -125,7 +125,7 @@ export class Placement {
   #look(): boolean {
     const { jobs } = this.#options;
     const old = this.#seen;
-    this.#seen = new Set(jobs.refresh().filter((member) => wishedNode(member) !== undefined));
+    this.#seen = new Set(jobs.newcomers().filter((member) => wishedNode(member) !== undefined));
     for (const member of old) void this.place(member);
     return jobs.any((job) => job.options.restrict !== undefined);
   }

@@ -31,9 +31,9 @@ GO111MODULE=off CGO_ENABLED=0 GOCACHE=$PWD/c go build -o app main.go`,
 import java.util.*;
 public class N{public static void main(String[] z)throws Exception{
  HashMap<Integer,Long> m=new HashMap<>(); int x=42;
- for(int i=0;i<40000000;i++){ x=(x*1103515245+12345)&0x7fffffff; m.merge(x%400009,(long)(x&255),Long::sum);}
+ for(int i=0;i<25000000;i++){ x=(x*1103515245+12345)&0x7fffffff; m.merge(x%400009,(long)(x&255),Long::sum);}
  long s=0; for(long v:m.values()) s+=v;
- ArrayList<String> a=new ArrayList<>(); for(int k=0;k<12;k++){ a.clear(); for(int i=0;i<1000000;i++){x=(x*1103515245+12345)&0x7fffffff;a.add("s"+x);} Collections.sort(a);}
+ ArrayList<String> a=new ArrayList<>(); for(int k=0;k<8;k++){ a.clear(); for(int i=0;i<1000000;i++){x=(x*1103515245+12345)&0x7fffffff;a.add("s"+x);} Collections.sort(a);}
  System.out.println(s+" "+m.size()+" "+a.get(777));}}
 E
 javac N.java`,
