@@ -145,7 +145,7 @@ const pipelines: Session = {
     line('diff <(printf "1\\n2\\n") <(printf "1\\n3\\n"); echo status $?'),
     line('exec 4> >(tr a-z A-Z > side); echo to the side >&4; exec 4>&-; wait $!; cat side'),
     line('(cd /; pwd; exit 5); echo status $?; { echo group; } > out; cat out'),
-    line('seq 1 2000 | while read -r n; do sum=$((sum + n)); [ $n = 2000 ] && echo $sum; done'),
+    line('seq 1 200 | while read -r n; do sum=$((sum + n)); [ $n = 200 ] && echo $sum; done'),
     line('exec 3<> out; read -r -u 3 word; echo "read $word"; exec 3>&-'),
     line('coproc { while read -r l; do echo "got $l"; done; }', /ready> $/),
     line('echo ping >&"${COPROC[1]}"; read -r answer <&"${COPROC[0]}"; echo "$answer"'),
