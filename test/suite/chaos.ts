@@ -7,6 +7,7 @@
  */
 import { type Case, emptyLine, type Line } from './case.ts';
 import type { Reference } from './judge.ts';
+import { openReason } from './known_open.ts';
 import { Lab } from './lab.ts';
 import { Leaks } from './leaks.ts';
 import { skipUnrunnable } from './packages.ts';
@@ -89,7 +90,13 @@ interface Run {
 }
 
 export async function runChaos(plan: ChaosPlan, evidence: string, emit: (line: Line) => void): Promise<void> {
-  const cases = skipUnrunnable(plan.cases, (one, why) => emit(emptyLine({ suite, one, mode: 'chaos' }, null, why)));
+  const skip = (one: Case, why: string): void => emit(emptyLine({ suite, one, mode: 'chaos' }, null, why));
+  const cases = skipUnrunnable(plan.cases, skip).filter((one) => {
+    const { name, announces = false } = one;
+    const reason = plan.gate ? openReason(announces ? 'programs' : 'workloads', name, 'chaos') : undefined;
+    if (reason !== undefined) skip(one, `open: ${reason}`);
+    return reason === undefined;
+  });
   const [programs, workloads] = [true, false].map(
     (small) =>
       new Queue(

@@ -1,6 +1,6 @@
 /**
  * npm run suite -- {workloads|programs|shell} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N]
- * npm run suite -- chaos [--minutes N] [--seed N] [--only CASE[,CASE…]] [--lanes N] [--json]
+ * npm run suite -- chaos [--minutes N] [--seed N] [--only CASE[,CASE…]] [--lanes N] [--json] [--gate]
  * npm run suite -- all [--json]
  *
  * Runs real programs, the small self-checking ones of test/programs, or sessions at a terminal, on test-bed hosts: at

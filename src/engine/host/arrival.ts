@@ -8,6 +8,7 @@ import { describe } from '../../sys/syscalls.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
 import { Berth } from './berth.ts';
+import type { Blank } from './blanks.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
@@ -196,7 +197,7 @@ export class Guest {
       this.#preparation = p;
       if (p.onward) this.#ticket = this.#context.ticket();
       const blank = this.#context.blanks.take();
-      const berth = Berth.create(p, blank, ownTimeOffsets());
+      const berth = this.#makeBerth(p, blank);
       this.#berth = berth;
       this.#family = new Family(this.#context.loop, berth, blank.cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
@@ -205,6 +206,15 @@ export class Guest {
     }
     const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
+  }
+
+  #makeBerth(p: Preparation, blank: Blank): Berth {
+    try {
+      return Berth.create(p, blank, ownTimeOffsets());
+    } catch (error) {
+      this.#context.blanks.discard(blank);
+      throw error;
+    }
   }
 
   #onEarlyEnd(status: TaskStatus): void {

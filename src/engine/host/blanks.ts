@@ -70,7 +70,7 @@ export class Blanks {
   take(): Blank {
     const blank = this.#ready.shift();
     this.#refillSoon();
-    if (!blank) return makeBlank(this.#nextNumber());
+    if (!blank) return this.#make();
     this.#loop.forgetTask(blank.pid);
     return blank;
   }
@@ -95,7 +95,7 @@ export class Blanks {
   #refill(): void {
     let blank: Blank;
     try {
-      blank = makeBlank(this.#nextNumber());
+      blank = this.#make();
     } catch {
       return; // it is tried again when a guest comes, which is then told why
     }
@@ -105,34 +105,48 @@ export class Blanks {
       this.#loop.forgetTask(blank.pid);
       this.#ready.splice(this.#ready.indexOf(blank), 1);
       blank.stub.release();
-      if (blank.cgroup) removeCgroup(blank.cgroup);
+      if (blank.cgroup) removeCgroup(this.#loop, blank.cgroup);
     });
     if (this.#ready.length < keptReady) this.#refillSoon();
   }
+
+  #make(): Blank {
+    const number = this.#nextNumber();
+    const cgroup = guestCgroup(number);
+    const pid = spawnBlank();
+    try {
+      if (cgroup) fs.writeFileSync(`${cgroup}/cgroup.procs`, String(pid));
+      return { number, pid, cgroup, ...leaveHost(pid) };
+    } catch (error) {
+      this.discard({ pid, cgroup });
+      throw error;
+    }
+  }
+
+  /** It is of no use. */
+  discard({ pid, cgroup }: Pick<Blank, 'pid' | 'cgroup'>): void {
+    this.#loop.discardTask(pid);
+    kernel.call(nr.kill, pid, SIGKILL);
+    if (cgroup) removeCgroup(this.#loop, cgroup);
+  }
 }
 
-function makeBlank(number: number): Blank {
-  const cgroup = guestCgroup(number);
-  const pid = spawnBlank();
-  let stub: Stub | undefined;
+function leaveHost(pid: number): Pick<Blank, 'task' | 'stub'> {
+  const running = RunningTask.seize(pid, bodyOptions);
+  if (running instanceof Error) throw running;
+  running.interrupt();
+  const task = running.waitStop();
+  const stub = Stub.install(task, pid);
   try {
-    if (cgroup) fs.writeFileSync(`${cgroup}/cgroup.procs`, String(pid));
-    const running = RunningTask.seize(pid, bodyOptions);
-    if (running instanceof Error) throw running;
-    running.interrupt();
-    const task = running.waitStop();
-    stub = Stub.install(task, pid);
     using session = stub.borrow(task);
     session.must('leave the namespaces', [
       [nr.close_range, 0, 0xffffffff, 0],
       [nr.unshare, everyNamespace],
     ]);
     emptyRoot(stub, session);
-    return { number, pid, task, stub, cgroup };
+    return { task, stub };
   } catch (error) {
-    kernel.call(nr.kill, pid, SIGKILL);
-    stub?.release();
-    if (cgroup) removeCgroup(cgroup);
+    stub.release();
     throw error;
   }
 }

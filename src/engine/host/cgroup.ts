@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { cgroupDirectory } from '../../sys/cgroups.ts';
+import type { Loop } from '../link/loop.ts';
 
 /** Where this process's cgroup2 directory is, or undefined without cgroup2. */
 function ownCgroup(): string | undefined {
@@ -25,7 +26,17 @@ export function guestCgroup(number: number): string | undefined {
   }
 }
 
-export function removeCgroup(directory: string): void {
+/** How often and how long one looks whether the last process of a cgroup has been taken away, milliseconds. */
+const emptyLook = 250;
+const emptyLooks = 40;
+
+/** Ends what is in a cgroup, and removes it as soon as it is empty. */
+export function removeCgroup(loop: Loop, directory: string, looks = emptyLooks): void {
+  if (removed(directory) || looks === 0) return; // the next start of an engine removes what is left
+  loop.after(emptyLook, () => removeCgroup(loop, directory, looks - 1));
+}
+
+function removed(directory: string): boolean {
   try {
     fs.writeFileSync(path.join(directory, 'cgroup.kill'), '1');
   } catch {
@@ -33,8 +44,9 @@ export function removeCgroup(directory: string): void {
   }
   try {
     fs.rmdirSync(directory);
+    return true;
   } catch {
-    // its last process is not reaped yet; the next start of an engine removes what is left
+    return !fs.existsSync(directory);
   }
 }
 

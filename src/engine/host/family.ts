@@ -11,9 +11,6 @@ import { removeCgroup } from './cgroup.ts';
 import { Listener, type TrappedCall } from './listener.ts';
 import type { Loop } from '../link/loop.ts';
 
-/** The kernel needs a moment to empty the berth's namespaces and cgroup, milliseconds. */
-const emptyAfter = 1000;
-
 export class Family {
   readonly #loop: Loop;
   readonly #berth: Berth;
@@ -69,6 +66,6 @@ export class Family {
     }
     this.#berth.destroy();
     const cgroup = this.#cgroup;
-    if (cgroup) this.#loop.after(emptyAfter, () => removeCgroup(cgroup));
+    if (cgroup) removeCgroup(this.#loop, cgroup);
   }
 }
