@@ -164,14 +164,14 @@ export function tasksOf({ suite, modes: wanted, short, seed }: Plan, cases: read
     return { mode, part: new Set(part) };
   });
   return cases.flatMap((one) =>
-    parts
-      .filter(({ part }) => part.has(one))
-      .map(({ mode }): Task => ({ one: movesOften(mode) ? (one.longer ?? one) : one, mode })),
+    parts.filter(({ part }) => part.has(one)).map(({ mode }): Task => ({ one: ofLength(one, mode), mode })),
   );
 }
 
-function movesOften(mode: Mode): boolean {
-  return mode === 'ping-pong' || mode === 'chaos';
+/** Nothing happens to it at home, and a lot in the modes that move often. */
+function ofLength(one: Case, mode: Mode): Case {
+  if (mode === 'home') return one.brief ?? one;
+  return (mode === 'ping-pong' || mode === 'chaos' ? one.longer : undefined) ?? one;
 }
 
 function chosen(all: readonly Case[], only: string | undefined): readonly Case[] {
