@@ -13,12 +13,6 @@ interface OpenCase {
 
 const open: readonly OpenCase[] = [
   {
-    suite: 'programs',
-    name: 'stop-storm',
-    modes: ['chaos'],
-    reason: 'on a machine with much other load, SIGCONT that comes during a homecoming is lost now and then',
-  },
-  {
     suite: 'workloads',
     name: 'py-mp',
     modes: ['chaos'],

@@ -12,8 +12,8 @@ import { markRings } from '../image/rings.ts';
 import { identityOf } from '../image/live_files.ts';
 import { madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
+import { SIGCONT } from '../task/default_actions.ts';
 import { finishWrite } from '../task/partial_writes.ts';
-import { queueSignals, stillDue } from '../image/pending_signals.ts';
 import {
   finishMappings,
   passDescriptors,
@@ -21,6 +21,7 @@ import {
   setProcessState,
   setThreadContext,
 } from '../image/restore.ts';
+import { queueReturned, setContinueAction } from './returned_signals.ts';
 import { limitSocketWait } from '../task/socket_waits.ts';
 import { withSpareDescriptors } from '../task/spare_descriptors.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from '../task/stub.ts';
@@ -216,7 +217,7 @@ export function resumeAtHome(
   {
     using session = stub.borrow(main);
     finishMappings(session, image);
-    setProcessState(stub, session, image, { trapAction: false });
+    setProcessState(stub, session, image, { trapAction: false, later: SIGCONT });
   }
   const byTid = new Map(tasks.map((task) => [task.tid, task]));
   for (const thread of image.threads) {
@@ -227,12 +228,8 @@ export function resumeAtHome(
   }
   // The threads' own masks first: then signals that were under way can be queued without acting on the way.
   for (const thread of image.threads) setThreadContext(byTid.get(thread.tid)!, thread);
-  queueSignals(
-    stub,
-    stub.pid,
-    tasks.map((task) => ({ tid: task.tid, task })),
-    stillDue(image.signals, tasks),
-  );
+  queueReturned(stub, tasks, image.signals);
+  setContinueAction(stub, main, image.actions);
   startTimers(stub, main, image.timers);
   // A thread that ended away may still be in the deputy loop: it ends now, by the vDSO's own instruction.
   const instruction = syscallInstruction(stub.view);

@@ -191,12 +191,12 @@ const RLIMIT_NOFILE = 7;
 export const RLIMIT_AS = 9;
 const unlimited = 2n ** 64n - 1n;
 
-/** Memory layout and signal actions. */
+/** Memory layout and signal actions, except that of the signal `later` if there is one. */
 export function setProcessState(
   stub: Stub,
   session: Injection,
   image: StateImage,
-  options: { trapAction: boolean },
+  options: { trapAction: boolean; later?: number },
 ): void {
   const { memory } = stub;
   const at = stub.scratchAddress(0);
@@ -205,7 +205,7 @@ export function setProcessState(
   memory.u32[(layout.scratch + 100) / 4] = 0xffffffff; // exe_fd: none
   setActionTable(stub, image.actions);
   session.must('set the memory layout', [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0]]);
-  const calls2 = actionCalls(at + 256);
+  const calls2 = actionCalls(at + 256).filter(([, signal]) => signal !== options.later);
   // A body needs no escape: it ends with its engine. SIG_IGN would be reset by our breakpoints and stays in the stub.
   const trap = layout.scratch + 256 + 32 * (SIGTRAP - 1);
   if (options.trapAction && memory.u64[trap / 8] !== 1n)
@@ -218,6 +218,11 @@ export function setActionTable(stub: Stub, actions: string): void {
   const bytes = Buffer.from(actions, 'base64');
   bytes.copy(stub.memory.buffer, layout.scratch + 256);
   bytes.copy(stub.memory.buffer, layout.trapAction, 32 * (SIGTRAP - 1), 32 * SIGTRAP);
+}
+
+/** Sets one action of the table at scratch + 256. */
+export function signalActionCall(stub: Stub, signal: number): InjectedCall {
+  return [nr.rt_sigaction, signal, stub.scratchAddress(256) + (signal - 1) * 32, 0, 8];
 }
 
 const SIGKILL = 9;

@@ -40,6 +40,8 @@ export class Injection {
   #exits = false;
   /** An event stop came before a call had been made: SIGCONT had been sent to the process, or a stop been asked for. */
   trapped = false;
+  /** The last event stop before a call was one of the process's group stop. */
+  groupStopped = false;
 
   constructor(stub: InjectionPlace, task: StoppedTask, mask: bigint) {
     this.#stub = stub;
@@ -126,7 +128,9 @@ export class Injection {
       const stop = this.#task.resume(signal).waitStop();
       if (births.has(stop.event) || this.#isEnd(stop)) return stop;
       signal = this.#intruders.take(stop);
-      this.trapped ||= stop.event === traceEvent.stop && stop.groupStop() === 0;
+      if (stop.event !== traceEvent.stop) continue;
+      this.groupStopped = stop.groupStop() !== 0;
+      this.trapped ||= !this.groupStopped;
     }
     throw new Error(`Cannot inject into task ${this.#task.tid}: signals keep coming`);
   }
