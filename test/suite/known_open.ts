@@ -24,13 +24,6 @@ const open: readonly OpenCase[] = [
     modes: ['ping-pong'],
     reason: 'it shares memory with its helper, and such a set passes by home on its way from node to node',
   },
-  {
-    suite: 'shell',
-    name: 'reading',
-    modes: ['ping-pong', 'chaos'],
-    reason:
-      'Ctrl-C while the builtin read waits and the shell moves: once in forty times bash goes on with the rest of the line',
-  },
 ];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
