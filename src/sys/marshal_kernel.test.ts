@@ -22,6 +22,8 @@ after(() => rmSync(dir, { recursive: true }));
 after(removeQueue);
 
 const opened = (stage: Stage, flags = readOnly): bigint => stage.open('openat', atCurrent, stage.put(file), flags, 0);
+/** Of a file system in which nobody changes how much is free. */
+const openedProc = (stage: Stage): bigint => stage.open('openat', atCurrent, stage.put('/proc'), readOnly, 0);
 const emptyFile = (stage: Stage): bigint =>
   stage.open('openat', atCurrent, stage.put(join(dir, 'written')), readWrite | create | truncate, 0o644);
 
@@ -129,7 +131,7 @@ const scenes: readonly (readonly [note: string, name: string, prepare: Preparati
   ['of a missing path', 'newfstatat', (s) => [atCurrent, s.put('/no/such/file'), s.room(144), 0]],
   ['of a descriptor', 'fstat', (s) => [opened(s), s.room(144)]],
   ['of a path', 'statx', (s) => [atCurrent, s.put(file), 0, 0xfff, s.room(256)]],
-  ['of a descriptor', 'fstatfs', (s) => [opened(s), s.room(120)]],
+  ['of a descriptor', 'fstatfs', (s) => [openedProc(s), s.room(120)]],
   ['of a path', 'statfs', (s) => [s.put('/proc'), s.room(120)]],
   ['of a path', 'faccessat', (s) => [atCurrent, s.put(file), 4]],
   ['into enough room', 'getcwd', (s) => [s.room(4096), 4096]],
