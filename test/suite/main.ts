@@ -4,9 +4,9 @@
  * npm run suite -- all [--json]
  *
  * Runs real programs, the small self-checking ones of test/programs, or sessions at a terminal, on test-bed hosts: at
- * home, placed on another node, moved while they run. Prints one line per case and mode, and a last line with the sums. Exits 1 if anything
- * failed, 2 for bad usage, 77 when this machine lacks what the test-bed needs. For `chaos` see `chaos.ts`; `all` is every
- * case in every mode.
+ * home, placed on another node, moved while they run. Prints one line per case and mode, and a last line with the sums.
+ * Exits 1 if anything failed, 2 for bad usage, 77 when this machine lacks what the test-bed needs. For `chaos` see
+ * `chaos.ts`; `all` is every case in every mode.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -313,7 +313,7 @@ export class Absence implements Traveller, SetMember {
 
   #onLinkLost(error: Error): void {
     const { deputy } = this;
-    const { left, limits } = this.#options;
+    const { left } = this.#options;
     if (this.#state === 'gone') return;
     this.#question.abandon(error);
     if (this.#state === 'moving') {
@@ -328,7 +328,7 @@ export class Absence implements Traveller, SetMember {
         undefined,
         new LinkClosed(this.peer.name, 'it was lost as the program arrived, which goes on here'),
       );
-      resumeUntouched(this.#context.loop, deputy, left, limits);
+      resumeUntouched(this.#context.loop, deputy, left);
       return this.#close('home');
     }
     this.#context.log('process.lost', { pid: this.pid, node: this.peer.name, reason: error.message });

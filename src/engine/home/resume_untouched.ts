@@ -6,11 +6,11 @@ import { setMemoryLimits } from '../image/restore.ts';
 import { resumeAtHome } from './take_back.ts';
 
 /** The deputy's memory is as it was: puts its threads back. */
-export function resumeUntouched(loop: Loop, deputy: Deputy, image: ProcessImage, limits: [string, string][]): void {
+export function resumeUntouched(loop: Loop, deputy: Deputy, image: ProcessImage): void {
   const tasks = deputy.takeApart();
   if (tasks.length > 0) {
     image.signals.push(...deputy.signalsAfter(0));
     resumeAtHome(loop, deputy.stub, { tasks }, image);
   }
-  setMemoryLimits(deputy.pid, limits);
+  setMemoryLimits(deputy.pid, image.limits);
 }

@@ -16,7 +16,7 @@ const SIGCHLD = 17;
 /** First of the unprivileged ids that guests use; far above what distributions hand out. */
 const firstGuestId = 1_900_000_000;
 
-export interface BerthOptions {
+interface BerthOptions {
   pid: number;
   /** The program's real user id, as which the body knows its own: it is in the siginfo of signals that it sends. */
   uid: number;
@@ -41,7 +41,7 @@ export class Berth {
     this.stub = stub;
   }
 
-  /** @param offsets of this host's own time namespace */
+  /** If it throws, the blank process is the caller's to discard. @param offsets of this host's own time namespace */
   static create(p: Preparation, blank: Blank, offsets: { monotonic: bigint; boottime: bigint }): Berth {
     const options: BerthOptions = {
       pid: p.pid,
@@ -53,18 +53,15 @@ export class Berth {
     const { pid: outer, stub: outerStub } = blank;
     let init = 0;
     try {
-      try {
-        init = createInit(blank, options);
-        const body = createBody(outerStub, init, options);
-        stepCall(body, syscallInstruction(body.tid), nr.munmap, outerStub.base, layout.size);
-        return new Berth(outer, init, body, Stub.install(body, body.tid, { base: options.stubBase }));
-      } finally {
-        outerStub.release();
-      }
+      init = createInit(blank, options);
+      const body = createBody(outerStub, init, options);
+      stepCall(body, syscallInstruction(body.tid), nr.munmap, outerStub.base, layout.size);
+      return new Berth(outer, init, body, Stub.install(body, body.tid, { base: options.stubBase }));
     } catch (error) {
-      kernel.call(nr.kill, outer, 9);
       if (init) kernel.call(nr.kill, init, 9);
       throw error;
+    } finally {
+      outerStub.release();
     }
   }
 
