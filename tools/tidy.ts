@@ -7,7 +7,7 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { commentedOutCode, fileHeader, silencedChecks } from './tidy/comments.ts';
 import { bannedConstructs, casts, sleepsInTests } from './tidy/constructs.ts';
-import { ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './tidy/layers.ts';
+import { ambientEffects, ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './tidy/layers.ts';
 import { fileLength, functionLength } from './tidy/length.ts';
 import { fileNames, lockFile } from './tidy/names.ts';
 import { parseSource, type FileRule, type Finding, type ProjectRule } from './tidy/source_file.ts';
@@ -16,6 +16,7 @@ const root = path.dirname(import.meta.dirname);
 
 const fileRules: readonly FileRule[] = [
   layerImports,
+  ambientEffects,
   ffiInSysOnly,
   importEndings,
   fileLength,

@@ -18,12 +18,16 @@ interface Layer {
   readonly layers: readonly string[];
   /** Packages it may import. */
   readonly packages: readonly string[];
+  /** It has no clock, network or randomness of its own: nothing of node:*. */
+  readonly pure?: boolean;
 }
 
 /** A folder of src/ each, or a folder in one. A new layer is a new row, and a paragraph in ARCHITECTURE.md. */
 export const layers: Readonly<Record<string, Layer>> = {
   lib: { layers: [], packages: ['smol-toml', 'valibot'] },
   wire: { layers: ['lib'], packages: [] },
+  // Policy: a pure function of what is handed in, so that the simulator runs the same code.
+  gossip: { layers: ['lib'], packages: [], pure: true },
   sys: { layers: ['lib'], packages: [] },
   'engine/link': { layers: ['lib', 'wire', 'sys'], packages: [] },
   'engine/task': { layers: ['lib', 'wire', 'sys', 'engine/link'], packages: [] },
@@ -36,8 +40,8 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   // `node` and `cli` reach the engine through its control socket only: it is another process, and may be an older one.
-  node: { layers: ['lib', 'wire', 'sys'], packages: ['smol-toml', 'valibot'] },
-  cli: { layers: ['lib', 'wire', 'sys'], packages: [] },
+  node: { layers: ['lib', 'wire', 'sys', 'gossip'], packages: ['smol-toml', 'valibot'] },
+  cli: { layers: ['lib', 'wire', 'sys', 'gossip'], packages: [] },
 };
 
 /** Modules that cost milliseconds to load, kept away from a command that stands in front of every program. */
@@ -60,6 +64,23 @@ export const layerImports: FileRule = (file) => {
     const message = objection(from, allowed, one);
     return message === undefined ? [] : [finding(file, one.start, 'layer', message)];
   });
+};
+
+/** What would tie policy to this machine and this moment; the simulator could not replace it. */
+const ambient =
+  /\b(Date\.now|new Date|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|process\.|Buffer\.)/g;
+
+/** A pure layer gets clock, chance and network handed in. */
+export const ambientEffects: FileRule = (file) => {
+  if (isTest(file.path) || layers[layerOf(file.path) ?? '']?.pure !== true) {
+    return [];
+  }
+  const inComment = (at: number): boolean => file.comments.some(({ start, end }) => start <= at && at < end);
+  return [...file.text.matchAll(ambient)]
+    .filter(({ index }) => !inComment(index))
+    .map(({ index, 0: text }) =>
+      finding(file, index, 'ambient', `${text.trim()} in a pure layer: have the caller hand it in as a parameter`),
+    );
 };
 
 /** Only sys/ talks to the kernel through the foreign function interface, so that another one can replace it. */
@@ -132,6 +153,8 @@ function layerOf(filePath: string): string | undefined {
 
 function objection(from: string, allowed: Layer, one: Import): string | undefined {
   if (one.target === undefined) {
+    if (one.specifier.startsWith('node:') && allowed.pure === true)
+      return `${from} is pure and may not import ${one.specifier}: have its caller hand in what it needs`;
     const known = one.specifier.startsWith('node:') || allowed.packages.includes(one.specifier);
     return known ? undefined : `${from} may not import the package ${one.specifier}: see tools/tidy/layers.ts`;
   }

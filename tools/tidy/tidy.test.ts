@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commentedOutCode, fileHeader, silencedChecks } from './comments.ts';
 import { bannedConstructs, casts, sleepsInTests } from './constructs.ts';
-import { ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './layers.ts';
+import { ambientEffects, ffiInSysOnly, fastStart, importCycles, importEndings, layerImports } from './layers.ts';
 import { fileLength, fileLimit, functionLength, functionLimit } from './length.ts';
 import { fileNames, lockFile } from './names.ts';
 import { parseSource, type FileRule } from './source_file.ts';
@@ -24,6 +24,14 @@ test('layerImports refuses the engine in mosd and in commands when either import
   const text = `export { a } from '../engine/a.ts';\n`;
   assert.deepEqual(found(layerImports, 'src/node/x.ts', text), ['1 layer']);
   assert.deepEqual(found(layerImports, 'src/cli/x.ts', text), ['1 layer']);
+});
+
+test('layerImports and ambientEffects keep node, clock and chance out of a pure layer, and not out of others', () => {
+  const text = "/** Not Date.now() but: */\nimport 'node:fs';\nconst x = Math.random() + Date.now();\n";
+  assert.deepEqual(found(layerImports, 'src/gossip/x.ts', text), ['2 layer']);
+  assert.deepEqual(found(ambientEffects, 'src/gossip/x.ts', text), ['3 ambient', '3 ambient']);
+  assert.deepEqual(found(layerImports, 'src/node/x.ts', text), []);
+  assert.deepEqual(found(ambientEffects, 'src/node/x.ts', text), []);
 });
 
 test('layerImports keeps the two sides of the engine apart', () => {
