@@ -26,6 +26,7 @@ interface Layer {
 export const layers: Readonly<Record<string, Layer>> = {
   lib: { layers: [], packages: ['smol-toml', 'valibot'] },
   wire: { layers: ['lib'], packages: [] },
+  'wire/identity': { layers: ['lib', 'wire'], packages: ['valibot', 'pkijs', 'asn1js'] },
   // Policy: a pure function of what is handed in, so that the simulator runs the same code.
   gossip: { layers: ['lib'], packages: [], pure: true },
   sys: { layers: ['lib'], packages: [] },
