@@ -11,17 +11,16 @@ case $bin in
   *) root=$bin/.. ;;
 esac
 
-# `mosix VERB` is the command mosVERB.
+# `mosix VERB` is the command mosVERB where there is one; the other verbs are done by mosix itself.
 if [ "$name" = mosix ]; then
   case ${1-} in
-    run | migrate | ps | killall | timeof)
-      verb=$1
-      shift
-      exec "$bin/mos$verb" "$@"
-      ;;
-    calls)
-      shift
-      exec "$bin/mosps" --calls "$@"
+    *[!a-z]* | d | ix) ;;
+    ?*)
+      if [ -x "$bin/mos$1" ]; then
+        verb=$1
+        shift
+        exec "$bin/mos$verb" "$@"
+      fi
       ;;
   esac
 fi

@@ -2,22 +2,17 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 
-import { parseCommandLine } from '../lib/arguments.ts';
+import type { CommandLine } from '../lib/arguments.ts';
 import { configFile, loadConfig, loadKey } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
-import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { EXIT } from '../lib/exit_codes.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import { cgroupDirectory } from '../sys/cgroups.ts';
+import { doctor as command } from './commands/node_verbs.ts';
 import { withDaemon } from './daemon_client.ts';
-import { colour, writeOut, type Colour } from './terminal.ts';
-
-const HELP = `Usage: mosix doctor [--json]
-
-Looks at what a node needs of its machine: kernel, rights, configuration, daemons, other nodes. Says of each whether it
-is there, and if not, what that costs and what to do. Changes nothing.
-
-Exit codes: 0 nothing that is needed is missing, 1 something is, 2 bad usage.
-`;
+import { writeOut } from './output.ts';
+import { perform } from './run_command.ts';
+import { colour, type Colour } from './terminal.ts';
 
 interface Finding {
   what: string;
@@ -29,14 +24,9 @@ interface Finding {
 
 const COLOURS: Readonly<Record<Finding['state'], Colour>> = { ok: 'green', worse: 'yellow', missing: 'red' };
 
-export async function doctor(args: readonly string[]): Promise<number> {
-  const line = parseCommandLine(args, { options: { json: { type: 'boolean' }, help: { type: 'boolean' } } });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
-  if (line.operands.length > 0)
-    throw new CommandError(`there is nothing to do with "${line.operands[0]}"; see mosix doctor --help`, EXIT.usage);
+export const doctor = (args: readonly string[]): Promise<number> => perform(command, args, examine);
+
+async function examine(line: CommandLine<typeof command.options>): Promise<number> {
   const findings = [...machine(), ...configuration(), ...(await daemons())];
   if (line.flags.has('json')) writeOut(jsonLine(findings));
   else

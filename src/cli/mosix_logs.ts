@@ -3,48 +3,28 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { parseCommandLine } from '../lib/arguments.ts';
+import { checkValue, type CommandLine } from '../lib/arguments.ts';
 import { errnoOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { DEFAULT_RUN_DIR } from '../lib/places.ts';
 import { withoutControls } from '../lib/table.ts';
-import { writeOut } from './terminal.ts';
-
-const HELP = `Usage: mosix logs [-n LINES] [-f] [PID]
-
-Shows what mosd and the engine of this node wrote, in the order of time; with PID what concerns that process.
-
-  -n, --lines LINES   only the last LINES; default 50
-  -f, --follow        go on as more is written
-  --help              this text
-
-Exit codes: 0 done, 1 there is no journal, 2 bad usage, 77 not permitted.
-`;
+import { logs as command } from './commands/node_verbs.ts';
+import { writeOut } from './output.ts';
+import { perform } from './run_command.ts';
 
 const JOURNALS = ['mosd.log', 'engine.log'];
 const DEFAULT_LINES = 50;
 const LOOK_MS = 250;
 
-export async function logs(args: readonly string[]): Promise<number> {
-  const line = parseCommandLine(args, {
-    options: {
-      lines: { type: 'string', short: 'n' },
-      follow: { type: 'boolean', short: 'f' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
-  const count = line.values.get('lines') ?? String(DEFAULT_LINES);
-  const [pid, ...more] = line.operands;
-  for (const text of pid === undefined ? [count] : [count, pid])
-    if (!/^\d{1,9}$/.test(text) || more.length > 0) throw new CommandError(`"${text}" is not a number`, EXIT.usage);
+export const logs = (args: readonly string[]): Promise<number> => perform(command, args, showLogs);
+
+async function showLogs(line: CommandLine<typeof command.options>): Promise<number> {
+  const [pid] = line.operands;
+  if (pid !== undefined) checkValue(pid, command.operands[0]);
   const concerns = (text: string): boolean => pid === undefined || new RegExp(`\\b(pid|parent)=${pid}\\b`).test(text);
   const directory = process.env['MOSIX_RUN'] || DEFAULT_RUN_DIR;
   const journals = JOURNALS.map((name) => join(directory, name)).map((path) => ({ path, seen: 0 }));
-  const last = Number(count);
+  const last = Number(line.values.get('lines') ?? DEFAULT_LINES);
   show(last === 0 ? [] : journals.flatMap(read).filter(concerns).toSorted(byTime).slice(-last));
   while (line.flags.has('follow')) {
     await sleep(LOOK_MS);

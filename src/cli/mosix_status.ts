@@ -1,19 +1,15 @@
 /** mosix status: this node on one screen. */
-import { parseCommandLine } from '../lib/arguments.ts';
+import type { CommandLine } from '../lib/arguments.ts';
 import { EXIT } from '../lib/exit_codes.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { JobRow, MosdHello, NodeRow } from '../wire/command_protocol.ts';
 import type { ProcessList } from '../wire/engine_protocol.ts';
+import { status as command } from './commands/node_verbs.ts';
 import { withDaemon } from './daemon_client.ts';
-import { colour, writeOut } from './terminal.ts';
-
-const HELP = `Usage: mosix status [--json]
-
-Says whether the daemons of this node run, which nodes it reaches, and how many programs are away and here as guests.
-
-Exit codes: 0 all is well, 1 the engine or a node is down, 69 no daemon.
-`;
+import { writeOut } from './output.ts';
+import { perform } from './run_command.ts';
+import { colour } from './terminal.ts';
 
 interface Status extends MosdHello {
   nodes: NodeRow[];
@@ -23,12 +19,9 @@ interface Status extends MosdHello {
   processes: number;
 }
 
-export async function status(args: readonly string[]): Promise<number> {
-  const line = parseCommandLine(args, { options: { json: { type: 'boolean' }, help: { type: 'boolean' } } });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
+export const status = (args: readonly string[]): Promise<number> => perform(command, args, showStatus);
+
+async function showStatus(line: CommandLine<typeof command.options>): Promise<number> {
   const found = await withDaemon(ask);
   writeOut(line.flags.has('json') ? jsonLine(found) : describe(found));
   return found.nodes.every(({ state }) => state === 'up') ? EXIT.done : EXIT.failed;

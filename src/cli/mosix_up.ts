@@ -5,38 +5,27 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 
-import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
+import type { CommandLine } from '../lib/arguments.ts';
 import { reasonOf } from '../lib/errors.ts';
 import { configFile } from '../lib/config.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { isNodeName } from '../lib/node_name.ts';
 import { DEFAULT_KEY_FILE } from '../lib/places.ts';
 import { LineClient } from '../wire/line_client.ts';
+import * as commands from './commands/node_verbs.ts';
 import { launcherOf } from './launcher.ts';
 import { status } from './mosix_status.ts';
 import { daemonSocket } from './refusals.ts';
-import { writeOut } from './terminal.ts';
+import { writeOut } from './output.ts';
+import { perform } from './run_command.ts';
 
-const UP = `Usage: mosix up [--config FILE]
+type Line = CommandLine<typeof commands.up.options>;
 
-Starts mosd and the engine of this node, unless they run, and says how the node fares. If there is no configuration,
-it is made: this machine's name and address, no other nodes, a new key. Needs root.
+export const up = (args: readonly string[]): Promise<number> => perform(commands.up, args, start);
 
-  --config FILE   default: $MOSIX_CONFIG, else /etc/mosix/mosix.toml
+export const down = (args: readonly string[]): Promise<number> => perform(commands.down, args, end);
 
-Exit codes: 0 it runs, 1 it does not, 2 bad usage or configuration, 77 not permitted.
-`;
-
-const DOWN = `Usage: mosix down [--config FILE]
-
-Brings all programs of this node home, sends guests home, and ends mosd and the engine.
-
-Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 69 it does not run, 77 not permitted.
-`;
-
-export async function up(args: readonly string[]): Promise<number> {
-  const line = lineOf(args, UP);
-  if (line === undefined) return EXIT.done;
+async function start(line: Line): Promise<number> {
   const file = configFile(line.values.get('config'));
   if (await isUp()) writeOut('mosd runs already\n');
   else {
@@ -50,21 +39,10 @@ export async function up(args: readonly string[]): Promise<number> {
   return EXIT.done;
 }
 
-export async function down(args: readonly string[]): Promise<number> {
-  const line = lineOf(args, DOWN);
-  if (line === undefined) return EXIT.done;
+async function end(line: Line): Promise<number> {
   const code = mosd(['--stop', '--config', configFile(line.values.get('config'))]);
   if (code === EXIT.done) writeOut('all programs are home; mosd and the engine have ended\n');
   return code;
-}
-
-function lineOf(args: readonly string[], help: string): CommandLine | undefined {
-  const line = parseCommandLine(args, { options: { config: { type: 'string' }, help: { type: 'boolean' } } });
-  if (line.operands.length > 0)
-    throw new CommandError(`there is nothing to do with "${line.operands[0]}"; see --help`, EXIT.usage);
-  if (!line.flags.has('help')) return line;
-  writeOut(help);
-  return undefined;
 }
 
 /** Runs it as it is, with its own messages. @returns its exit code */

@@ -4,40 +4,26 @@ import { constants } from 'node:os';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { errnoOf } from '../lib/errors.ts';
 import { jsonLine } from '../lib/json_lines.ts';
-import { parseCommandLine } from '../lib/arguments.ts';
+import type { CommandLine } from '../lib/arguments.ts';
 import type { CommandClient } from '../wire/command_client.ts';
+import { moskillall } from './commands/moskillall.ts';
 import { withDaemon } from './daemon_client.ts';
-import { runCommand } from './run_command.ts';
-import { writeOut } from './terminal.ts';
-
-const HELP = `Usage: moskillall [-SIGNAL] [-J NAME] [--json]
-
-Sends SIGNAL to all processes of your jobs that were started on this node by mosrun, at home and away: of all of
-them, or of those named NAME. Processes that these start meanwhile get it, too. Root's jobs are everybody's.
-
-  -SIGNAL          a name or number, as for kill(1): -TERM (default), -KILL, -STOP, -CONT, -9
-  -J, --job NAME   only jobs of this name (mosrun -J)
-  --json           {signal, jobs, processes}
-  --help           this text
-
-Exit codes: 0 done, 1 there is no such job, or not all could be signalled, 2 bad usage, 69 no daemon.
-`;
+import { exitWith, perform } from './run_command.ts';
+import { writeOut } from './output.ts';
 
 /** Looks for processes that are born while the others get the signal. */
 const MAX_ROUNDS = 100;
 
-async function main(args: readonly string[]): Promise<number> {
+/** `-KILL` is no option, but stands where options do. */
+function main(args: readonly string[]): Promise<number> {
   const signalAt = args.findIndex((word) => /^-(\d{1,2}|(SIG)?[A-Z][A-Z0-9]{1,9})$/.test(word) && word !== '-J');
-  const line = parseCommandLine(signalAt < 0 ? args : args.toSpliced(signalAt, 1), {
-    options: { job: { type: 'string', short: 'J' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
-  });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
-  if (line.operands.length > 0)
-    throw new CommandError(`there is nothing to do with "${line.operands[0]}"; see moskillall --help`, EXIT.usage);
-  const signal = signalAt < 0 ? 'SIGTERM' : signalOf(args[signalAt].slice(1));
+  const rest = signalAt < 0 ? args : args.toSpliced(signalAt, 1);
+  return perform(moskillall, rest, async (line) =>
+    signalJobs(line, signalAt < 0 ? 'SIGTERM' : signalOf(args[signalAt].slice(1))),
+  );
+}
+
+async function signalJobs(line: CommandLine<typeof moskillall.options>, signal: NodeJS.Signals): Promise<number> {
   const tag = line.values.get('job');
   const done = await withDaemon((mosd) => signalAll(mosd, signal, tag));
   if (done.jobs.size === 0)
@@ -92,4 +78,4 @@ function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-runCommand('moskillall', main);
+exitWith('moskillall', main(process.argv.slice(2)));

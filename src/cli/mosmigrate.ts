@@ -1,5 +1,5 @@
 /** mosmigrate: moves a running process to another node or back home, started by mosrun or not. */
-import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
+import { checkValue, type CommandLine } from '../lib/arguments.ts';
 import { messageOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { formatBytes, formatMilliseconds } from '../lib/format.ts';
@@ -7,30 +7,12 @@ import { jsonLine } from '../lib/json_lines.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { MigrationProgress, MoveResult } from '../wire/engine_protocol.ts';
 import { RefusedError } from '../wire/line_errors.ts';
+import { mosmigrate } from './commands/mosmigrate.ts';
 import { withDaemon } from './daemon_client.ts';
 import { asCommandError } from './refusals.ts';
 import { runCommand } from './run_command.ts';
-import { colour, ProgressLine, writeError, writeOut } from './terminal.ts';
-
-const HELP = `Usage: mosmigrate [options] PID {NODE|home}
-       mosmigrate [options] PID --release
-       mosmigrate [--json] -J NAME {NODE|home}
-
-Moves the process PID of this node, with all its threads, to NODE or back home, and says how long it stood still.
-The process need not have been started by mosrun. It must be yours, unless you are root.
-With -J, all processes of your jobs of that name move (mosrun -J), and so does what they start from then on.
-
-  -J, --job NAME   all processes of the jobs of that name
-  --release        give the memory that its stay-behind half holds back to this node; with NODE, after the move
-  --no-wait        return at once; see mosps for what became of it
-  --json           the result as one JSON object
-  --help           this text
-
-What moves and what stays is shown by mosps; the nodes by mosps --nodes.
-
-Exit codes: 0 moved, 1 not moved (the reason is said; the process goes on where it was), 2 bad usage or unknown node,
-69 no daemon or the node cannot be reached, 77 not your process.
-`;
+import { writeError, writeOut } from './output.ts';
+import { colour, ProgressLine } from './terminal.ts';
 
 interface Wishes {
   pid: number;
@@ -40,20 +22,9 @@ interface Wishes {
   json: boolean;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const line = parseCommandLine(args, {
-    options: {
-      job: { type: 'string', short: 'J' },
-      release: { type: 'boolean' },
-      'no-wait': { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
+type Line = CommandLine<typeof mosmigrate.options>;
+
+async function main(line: Line): Promise<number> {
   const job = line.values.get('job');
   if (job !== undefined) return moveJob(job, line);
   const wishes = wishesOf(line);
@@ -65,13 +36,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function wishesOf({ operands, flags }: CommandLine): Wishes {
-  const [pidText, to, ...more] = operands;
+function wishesOf({ operands, flags }: Line): Wishes {
+  const [pidText, to] = operands;
   if (pidText === undefined) throw usage('which process, and where to? mosmigrate PID {NODE|home}');
-  if (!/^[1-9]\d{0,9}$/.test(pidText)) throw usage(`"${pidText}" is not a process id; mosmigrate PID {NODE|home}`);
+  checkValue(pidText, mosmigrate.operands[0]);
   if (to === undefined && !flags.has('release'))
     throw usage(`where is process ${pidText} to move? mosmigrate ${pidText} {NODE|home}`);
-  if (more.length > 0) throw usage(`there is nothing to do with "${more[0]}"; mosmigrate PID {NODE|home}`);
   if (to !== undefined && flags.has('release') && flags.has('no-wait'))
     throw usage('--release after a move needs to wait for it: leave out --no-wait');
   return {
@@ -83,7 +53,7 @@ function wishesOf({ operands, flags }: CommandLine): Wishes {
   };
 }
 
-async function moveJob(job: string, { operands, flags }: CommandLine): Promise<number> {
+async function moveJob(job: string, { operands, flags }: Line): Promise<number> {
   const [to, ...more] = operands;
   if (to === undefined) throw usage(`where is job ${job} to move? mosmigrate -J ${job} {NODE|home}`);
   if (more.length > 0) throw usage(`there is nothing to do with "${more[0]}"; mosmigrate -J NAME {NODE|home}`);
@@ -179,4 +149,4 @@ function usage(message: string): CommandError {
   return new CommandError(message, EXIT.usage);
 }
 
-runCommand('mosmigrate', main);
+runCommand(mosmigrate, main);

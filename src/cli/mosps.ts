@@ -1,69 +1,23 @@
 /** mosps: shows the processes that moved, may move or are guests here, and the nodes. */
-import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
-import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import type { CommandLine } from '../lib/arguments.ts';
+import { EXIT } from '../lib/exit_codes.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import { layoutTable, type Column } from '../lib/table.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { MosdList, NodeRow } from '../wire/command_protocol.ts';
-import type { CallList, ProcessRow } from '../wire/engine_protocol.ts';
+import type { ProcessRow } from '../wire/engine_protocol.ts';
+import { callTable } from './call_table.ts';
+import { mosps } from './commands/mosps.ts';
 import { withDaemon } from './daemon_client.ts';
 import { processTable } from './process_table.ts';
 import { runCommand } from './run_command.ts';
-import { colour, outputWidth, writeOut, type Colour } from './terminal.ts';
+import { writeOut } from './output.ts';
+import { colour, outputWidth, type Colour } from './terminal.ts';
 import { userNames } from './user_names.ts';
 
-const HELP = `Usage: mosps [--all] [--guests] [-J NAME] [--json]
-       mosps --nodes [--json]
-       mosps --calls PID [--json]
+type Line = CommandLine<typeof mosps.options>;
 
-Shows your programs that were started by mosrun or that moved: those that are away, those at home, and why the ones
-that came back did.
-
-  -a, --all      of all users (root sees all anyway)
-  -g, --guests   the guests of other nodes that run here, instead
-  -J, --job NAME only jobs of this name (mosrun -J)
-  --nodes        the nodes: whether each can be reached, and if not, why
-  --calls PID    how often PID asked its home for what, and why it came home
-  --json         one JSON object: {node, away, home, returned, guests, nodes}, or what the other options show
-  --help         this text
-
-Columns: WHERE it runs, its HOME, its JOB, threads (THR), memory where it runs (MEM), CPU time wherever it ran, MOVES so
-far, system calls that its home makes for it in a second (CALLS/S), STATE (home, leaving, away, moving from node to node,
-returning, stopped, guest). A narrow terminal shows the most important ones.
-
-Exit codes: 0 done, 1 failed, 2 bad usage, 69 no daemon, 77 not your process (--calls).
-`;
-
-async function main(args: readonly string[]): Promise<number> {
-  const line = parseCommandLine(args, {
-    options: {
-      all: { type: 'boolean', short: 'a' },
-      guests: { type: 'boolean', short: 'g' },
-      job: { type: 'string', short: 'J' },
-      nodes: { type: 'boolean' },
-      calls: { type: 'string' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (line.flags.has('help')) {
-    writeOut(HELP);
-    return EXIT.done;
-  }
-  checkUsage(line);
-  writeOut(await withDaemon((mosd) => show(mosd, line)));
-  return EXIT.done;
-}
-
-function checkUsage({ operands, values }: CommandLine): void {
-  if (operands.length > 0)
-    throw new CommandError(`there is nothing to do with "${operands[0]}"; see mosps --help`, EXIT.usage);
-  const pid = values.get('calls');
-  if (pid !== undefined && !/^[1-9]\d{0,9}$/.test(pid))
-    throw new CommandError(`"${pid}" is not a process id`, EXIT.usage);
-}
-
-async function show(mosd: CommandClient, { flags, values }: CommandLine): Promise<string> {
+async function show(mosd: CommandClient, { flags, values }: Line): Promise<string> {
   const json = flags.has('json');
   const calls = values.get('calls');
   if (calls !== undefined) {
@@ -123,19 +77,13 @@ function nodeTable(nodes: readonly NodeRow[]): string {
   );
 }
 
-function callTable({ calls, reasons }: CallList): string {
-  const rows = calls
-    .toSorted((a, b) => b.count - a.count)
-    .map(({ name, count, micros }) => [name, String(count), String(micros)]);
-  const lines = layoutTable([left('CALL'), right('COUNT'), right('MICROSECONDS')], rows, outputWidth());
-  const why = reasons.map(({ reason, count }) => `came home ${count} ${count === 1 ? 'time' : 'times'}: ${reason}`);
-  return [...lines, ...why, ''].join('\n');
-}
-
 /** The titles in the background, rows as told. */
 function painted([titles, ...rows]: string[], colours: readonly Colour[] = []): string {
   const lines = rows.map((row, index) => (colours[index] === undefined ? row : colour(row, colours[index])));
   return [colour(titles, 'dim'), ...lines, ''].join('\n');
 }
 
-runCommand('mosps', main);
+runCommand(mosps, async (line) => {
+  writeOut(await withDaemon((mosd) => show(mosd, line)));
+  return EXIT.done;
+});

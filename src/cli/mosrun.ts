@@ -6,57 +6,25 @@
  */
 import { writeSync } from 'node:fs';
 
-import { parseCommandLine, type CommandLine, type CommandLineRules } from '../lib/arguments.ts';
+import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
 import { messageOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
+import { helpText } from '../lib/help_text.ts';
 import type { RunOptions } from '../wire/command_protocol.ts';
 import { become } from './become.ts';
 import { BlockingClient } from './blocking_client.ts';
+import { mosrun } from './commands/mosrun.ts';
+import { textWidth, writeOut } from './output.ts';
 import { asCommandError, daemonSocket, noDaemon } from './refusals.ts';
 import { runTimed } from './timed_run.ts';
-
-const HELP = `Usage: mosrun [options] PROGRAM [ARGUMENT…]
-
-Runs PROGRAM as a job that may move to other nodes while it runs. This node is its home: its files, its terminal and
-its parent stay here, and so does everything that it sees of the machine.
-
-  -r, --on NODE    run on NODE; see mosps --nodes
-  -h, --home       run here (it can still be moved by mosmigrate)
-  -L, --stay       no automatic migration; mosmigrate still moves it
-  -l, --roam       automatic migration is allowed (default)
-  -J, --job NAME   name of the job, for mosmigrate -J, moskillall -J and mosps -J
-      --time       say in the end how much CPU time it used, and where
-  -F, --force      run here if the node, or mosd, cannot be reached
-  --help           this text
-
-The job is PROGRAM with all processes that it starts, and theirs. Within a job, mosrun does what the job was told where
-it is not told otherwise. The options end at PROGRAM. See also: mosmigrate, moskillall, mostimeof, mosps.
-
-Exit codes: the program's own; 127 it was not found, 126 it cannot be run, 69 no daemon or the node cannot be reached,
-2 bad usage.
-`;
 
 /** Milliseconds until mosd answers: to ping a node it takes three seconds at most. */
 const ANSWER_MS = 10_000;
 
-const RULES: CommandLineRules = {
-  stopAtOperand: true,
-  options: {
-    on: { type: 'string', short: 'r' },
-    home: { type: 'boolean', short: 'h' },
-    stay: { type: 'boolean', short: 'L' },
-    roam: { type: 'boolean', short: 'l' },
-    job: { type: 'string', short: 'J' },
-    time: { type: 'boolean' },
-    force: { type: 'boolean', short: 'F' },
-    help: { type: 'boolean' },
-  },
-};
-
 function main(args: readonly string[]): number {
-  const line = parseCommandLine(args, RULES);
+  const line = parseCommandLine(args, mosrun);
   if (line.flags.has('help')) {
-    writeSync(1, HELP);
+    writeOut(helpText(mosrun, textWidth()));
     return EXIT.done;
   }
   const options = wishesOf(line);
@@ -69,7 +37,7 @@ function main(args: readonly string[]): number {
   throw new CommandError(`Cannot run ${line.operands[0]}: ${failure.reason}`, failure.exitCode);
 }
 
-function wishesOf({ flags, values }: CommandLine): RunOptions {
+function wishesOf({ flags, values }: CommandLine<typeof mosrun.options>): RunOptions {
   const restrict = values.get('on');
   if (restrict !== undefined && flags.has('home'))
     throw new CommandError('options -r and -h exclude each other', EXIT.usage);

@@ -1,11 +1,9 @@
-/** What commands write: one line that is updated while something goes on, and colours; both on a terminal only. */
-import { writeSync } from 'node:fs';
+/** What commands write on a terminal only: one line that is updated while something goes on, and colours. */
 import { isatty } from 'node:tty';
 
 import { cut } from '../lib/table.ts';
+import { DEFAULT_WIDTH, writeError } from './output.ts';
 
-/** Columns where the terminal does not say how wide it is. */
-const DEFAULT_WIDTH = 80;
 /** Milliseconds between two updates: as fast as an eye follows. */
 const UPDATE_MS = 50;
 
@@ -21,28 +19,6 @@ export function outputWidth(): number {
 /** Colours unless standard output is no terminal or the user does not want them (no-color.org). */
 export function colour(text: string, name: Colour): string {
   return isatty(1) && !process.env['NO_COLOR'] ? `\u001b[${CODES[name]}m${text}\u001b[0m` : text;
-}
-
-/** Writes all of it before it returns, also into a slow pipe; a reader that has gone is no error. */
-export function writeOut(text: string): void {
-  writeAll(1, text);
-}
-
-export function writeError(text: string): void {
-  writeAll(2, text);
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let written = 0; written < bytes.length;) {
-    try {
-      written += writeSync(fd, bytes, written);
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'EPIPE' || code === 'EBADF') return;
-      if (code !== 'EAGAIN') throw error;
-    }
-  }
 }
 
 /** One line on standard error that changes in place. Nothing is written where that is no terminal. */

@@ -1,18 +1,34 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { type CommandLineRules, parseCommandLine } from './arguments.ts';
+import { parseCommandLine } from './arguments.ts';
+import { describeCommand } from './command.ts';
 import { CommandError } from './exit_codes.ts';
 
-const RULES: CommandLineRules = {
-  options: { on: { type: 'string', short: 'r' }, home: { type: 'boolean', short: 'h' }, help: { type: 'boolean' } },
-};
-const STOPPING: CommandLineRules = { ...RULES, stopAtOperand: true };
+const RULES = describeCommand({
+  name: 'try',
+  summary: 'try',
+  usage: [],
+  about: [],
+  options: {
+    on: { short: 'r', value: { name: 'NODE', kind: 'node' }, text: 'on' },
+    home: { short: 'h', text: 'home' },
+    count: { value: { name: 'N', kind: 'number' }, text: 'count' },
+    shell: { value: { name: 'SHELL', kind: 'word', words: ['bash', 'fish'] }, text: 'shell' },
+  },
+  operands: [
+    { name: 'PID', kind: 'pid' },
+    { name: 'NODE', kind: 'place' },
+  ],
+  examples: [],
+  exits: [],
+});
+const STOPPING = { ...RULES, stopAtOperand: true };
 
 test('parseCommandLine leaves the arguments of another command alone when it stops at the operand', () => {
   const line = parseCommandLine(['-h', '-r', 'n2', 'ls', '-l', '--on', 'x', '--', '-h'], STOPPING);
   assert.deepEqual(line.operands, ['ls', '-l', '--on', 'x', '--', '-h']);
-  assert.deepEqual([...line.flags], ['home']);
+  assert.deepEqual([line.flags.has('home'), line.flags.has('help')], [true, false]);
   assert.equal(line.values.get('on'), 'n2');
   assert.equal(line.firstOperand, 3);
 });
@@ -43,6 +59,9 @@ test('parseCommandLine says which option is wrong and why', () => {
     [['-r'], /option -r needs a value/],
     [['--on='], /option --on needs a value/],
     [['--on'], /option --on needs a value/],
+    [['--constructor'], /no option --constructor$/],
+    [['--count', 'x'], /"x" is not a number/],
+    [['--shell', 'fisch'], /no "fisch"; did you mean "fish"\? \(bash, fish\)/],
   ];
   for (const [args, message] of wrong) {
     assert.throws(
@@ -51,4 +70,9 @@ test('parseCommandLine says which option is wrong and why', () => {
       args.join(' '),
     );
   }
+});
+
+test('parseCommandLine says which operand is too many', () => {
+  assert.throws(() => parseCommandLine(['1', 'n2', 'n3'], RULES), /nothing to do with "n3"; see try --help/);
+  assert.ok(parseCommandLine(['1', 'n2', 'n3', '--help'], RULES).flags.has('help'));
 });

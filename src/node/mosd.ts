@@ -11,7 +11,8 @@ import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
 import { ConfigError, configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { DEFAULT_CONFIG_FILE } from '../lib/places.ts';
+import { helpText } from '../lib/help_text.ts';
+import { mosd } from '../lib/mosd_command.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket, type MosdHello } from '../wire/command_protocol.ts';
 import { LineClient } from '../wire/line_client.ts';
@@ -20,51 +21,17 @@ import { pause } from './backoff.ts';
 import { Daemon } from './daemon.ts';
 import { AlreadyRunningError } from './instance_lock.ts';
 
-const HELP = `Usage: mosd [--config FILE] [--foreground]
-       mosd [--config FILE] --stop
-
-Starts the MOSIX daemon of this node, and its engine if none runs yet. Programs that are away stay away when mosd
-ends or starts anew; --stop brings everything home first and ends the engine, too.
-
-  --config FILE   configuration; default: $MOSIX_CONFIG, else ${DEFAULT_CONFIG_FILE}
-  --foreground    do not detach; write the journal to standard error
-  --stop          bring programs home, send guests home, and end mosd and its engine
-  --help          this text
-
-The configuration is TOML:
-  name = "n1"                             this node
-  address = "10.0.0.1"                    where other nodes reach it
-  port = 7100                             between daemons (default)
-  guest_port = 7101                       between engines (default)
-  key_file = "/etc/mosix/cluster.key"     64 hex digits, the same on all nodes, mode 0600 (default)
-  run_dir = "/run/mosix"                  sockets and journals (default)
-  [[peers]]                               one for each other node
-  name = "n2"
-  address = "10.0.0.2"                    and port, guest_port as above
-
-Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 69 mosd does not run (--stop), 77 not permitted.
-`;
-
 /** Milliseconds until a started mosd answers: its engine has 15 s to start. */
 const START_MS = 20_000;
 const POLL_MS = 25;
 const ANSWER_MS = 2_000;
 
 async function main(args: readonly string[]): Promise<void> {
-  const line = parseCommandLine(args, {
-    options: {
-      config: { type: 'string' },
-      foreground: { type: 'boolean' },
-      stop: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
+  const line = parseCommandLine(args, mosd);
   if (line.flags.has('help')) {
-    process.stdout.write(HELP);
+    process.stdout.write(helpText(mosd, process.stdout.columns || 80));
     return;
   }
-  if (line.operands.length > 0)
-    throw new CommandError(`there is nothing to do with "${line.operands[0]}"; see mosd --help`, EXIT.usage);
   const file = configFile(line.values.get('config'));
   const config = loadConfig(file);
   if (line.flags.has('stop')) return stop(config);
@@ -72,7 +39,7 @@ async function main(args: readonly string[]): Promise<void> {
   return start(line, file, config);
 }
 
-function start(line: CommandLine, file: string, config: NodeConfig): Promise<void> {
+function start(line: CommandLine<typeof mosd.options>, file: string, config: NodeConfig): Promise<void> {
   return line.flags.has('foreground') ? runHere(file) : detach(file, config);
 }
 

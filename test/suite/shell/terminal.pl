@@ -1,6 +1,6 @@
 # Runs a program on a pseudo-terminal of its own: input and output of this script are the terminal's other side.
 # Arguments: the program. The first line of output is "pid N". "@resize ROWS COLUMNS\n" in the input changes the window,
-# "@hangup\n" closes the terminal. Exits as the program did; 128 and the signal's number if one ended it.
+# "@hangup\n" closes the terminal. Its size at first is $MOSIX_ROWS and $MOSIX_COLUMNS, or 24 and 80. Exits as the program did; 128 and the signal's number if one ended it.
 use strict; use warnings;
 $| = 1;
 my ($TIOCSPTLCK, $TIOCGPTN, $TIOCSWINSZ, $TIOCSCTTY) = (0x40045431, 0x80045430, 0x5414, 0x540e);
@@ -8,7 +8,7 @@ open my $terminal, '+<', '/dev/ptmx' or die "Cannot open /dev/ptmx: $!";
 my ($lock, $number) = (pack('i', 0), pack('i', 0));
 ioctl $terminal, $TIOCSPTLCK, $lock or die "Cannot unlock the terminal: $!";
 ioctl $terminal, $TIOCGPTN, $number or die "Cannot name the terminal: $!";
-my $size = pack('S4', 24, 80, 0, 0);
+my $size = pack('S4', $ENV{MOSIX_ROWS} // 24, $ENV{MOSIX_COLUMNS} // 80, 0, 0);
 ioctl $terminal, $TIOCSWINSZ, $size;
 my $path = '/dev/pts/' . unpack('i', $number);
 my $pid = fork;

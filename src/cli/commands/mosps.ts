@@ -1,0 +1,53 @@
+/** The command line of mosps; what it does is in src/cli/mosps.ts. */
+import { describeCommand } from '../../lib/command.ts';
+
+export const mosps = describeCommand({
+  name: 'mosps',
+  verb: 'ps',
+  summary: 'show programs that moved or may move, and the nodes',
+  usage: ['[--all] [--guests] [-J NAME] [--json]', '--nodes [--json]', '--calls PID [--json]'],
+  about: [
+    'Shows your programs that were started by mosrun or that moved: those that are away, those at home, and why the ' +
+      'ones that came back did.',
+  ],
+  options: {
+    all: { short: 'a', text: 'of all users (root sees all anyway)' },
+    guests: { short: 'g', text: 'the guests of other nodes that run here, instead' },
+    job: { short: 'J', value: { name: 'NAME', kind: 'job' }, text: 'only jobs of this name (mosrun -J)' },
+    nodes: { text: 'the nodes: whether each can be reached, and if not, why' },
+    calls: {
+      value: { name: 'PID', kind: 'pid' },
+      text: 'how often PID asked its home for what, and why it came home',
+    },
+    json: { text: 'one JSON object: {node, away, home, returned, guests, nodes}, or what the other options show' },
+  },
+  operands: [],
+  sections: [
+    {
+      title: 'Columns',
+      body: [
+        ['WHERE, HOME', 'the nodes on which it runs and to which it belongs'],
+        ['JOB', 'the name given to mosrun -J'],
+        ['THR, MEM, CPU', 'threads; memory where it runs; CPU time wherever it ran'],
+        ['MOVES', 'how often it has moved'],
+        ['CALLS/S', 'system calls that its home makes for it in a second'],
+        ['STATE', 'home, leaving, away, moving (from node to node), returning, stopped or guest'],
+        'A narrow terminal shows the most important ones.',
+      ],
+    },
+  ],
+  examples: [
+    ['mosps', 'your programs'],
+    ['mosps --nodes', 'the nodes'],
+    ['mosps -J night', 'one job'],
+    ['mosps --json | jq .away', 'for scripts'],
+  ],
+  exits: [
+    ['0', 'done'],
+    ['1', 'failed'],
+    ['2', 'bad usage'],
+    ['69', 'no daemon'],
+    ['77', 'not your process (--calls)'],
+  ],
+  seeAlso: ['mosrun', 'mosmigrate'],
+});

@@ -1,0 +1,49 @@
+/** The command line of mosd, for mosd itself and for the manual. */
+import { describeCommand } from './command.ts';
+import { DEFAULT_CONFIG_FILE } from './places.ts';
+
+export const mosd = describeCommand({
+  name: 'mosd',
+  manual: 8,
+  summary: 'the daemon of a node',
+  usage: ['[--config FILE] [--foreground]', '[--config FILE] --stop'],
+  about: [
+    'Starts the MOSIX daemon of this node, and its engine if none runs yet. Programs that are away stay away when mosd ' +
+      'ends or starts anew; --stop brings everything home first and ends the engine, too.',
+  ],
+  options: {
+    config: {
+      value: { name: 'FILE', kind: 'file' },
+      text: `configuration; default: $MOSIX_CONFIG, else ${DEFAULT_CONFIG_FILE}`,
+    },
+    foreground: { text: 'do not detach; write the journal to standard error' },
+    stop: { text: 'bring programs home, send guests home, and end mosd and its engine' },
+  },
+  operands: [],
+  sections: [
+    {
+      title: 'The configuration is TOML',
+      body: [
+        ['name = "n1"', 'this node'],
+        ['address = "10.0.0.1"', 'where other nodes reach it'],
+        ['port = 7100', 'between daemons (default)'],
+        ['guest_port = 7101', 'between engines (default)'],
+        ['key_file = "/etc/mosix/cluster.key"', '64 hex digits, the same on all nodes, mode 0600 (default)'],
+        ['run_dir = "/run/mosix"', 'sockets and journals (default)'],
+        ['[[peers]]', 'one for each other node, with name, address, port and guest_port as above'],
+      ],
+    },
+  ],
+  examples: [
+    ['mosd', 'as root; mosix up does the same and makes a configuration first'],
+    ['mosd --stop', 'before the machine is switched off'],
+  ],
+  exits: [
+    ['0', 'done'],
+    ['1', 'failed'],
+    ['2', 'bad usage or configuration'],
+    ['69', 'mosd does not run (--stop)'],
+    ['77', 'not permitted'],
+  ],
+  seeAlso: ['mosix', 'mosps'],
+});
