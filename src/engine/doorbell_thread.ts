@@ -2,6 +2,7 @@
 import { isMainThread, workerData } from 'node:worker_threads';
 import { ring } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
+import { preferThisThread } from '../sys/priority.ts';
 import { arena, Memory, scratch } from '../sys/memory.ts';
 import { readInto, readRanges } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -59,4 +60,7 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
   }
 }
 
-if (!isMainThread) waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else
+if (!isMainThread) {
+  preferThisThread();
+  waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else
+}

@@ -11,6 +11,7 @@ import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
 import { kernel, selfTest } from '../sys/kernel.ts';
+import { preferThisThread } from '../sys/priority.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { CallList, MoveResult } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
@@ -36,6 +37,8 @@ interface ControlRequest {
   pid?: number;
   to?: Peer;
   after?: number;
+  pids?: number[];
+  reason?: string;
 }
 
 class RequestError extends Error {
@@ -206,8 +209,16 @@ class Engine {
         return this.#events.since(request.after);
       case 'calls':
         return this.#calls(pidOf(request));
+      case 'expel':
+        await this.#tellAll({ op: 'expel', reason: request.reason ?? 'it was sent home' });
+        return {};
+      case 'doors':
+        await this.#tellAll({ op: 'doors', closed: request.reason });
+        return {};
+      case 'sets':
+        return { sets: (request.pids ?? []).map((pid) => companionsOf(pid)) };
       case 'shutdown':
-        await Promise.all(this.#workers.map((worker) => worker.ask({ op: 'leave' })));
+        await this.#tellAll({ op: 'leave' });
         // Not process.exit: it would wait for threads that sleep in the kernel.
         setTimeout(() => kernel.call(nr.exit_group, 0), 50);
         return {};
@@ -217,6 +228,10 @@ class Engine {
           `Cannot perform ${JSON.stringify(request.op)}: there is no such operation`,
         );
     }
+  }
+
+  async #tellAll(request: Parameters<WorkerHandle['ask']>[0]): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.ask(request)));
   }
 
   async #migrate(pid: number, to: Peer, progress: (value: unknown) => void): Promise<unknown> {
@@ -393,6 +408,7 @@ function main(): void {
   const at = process.argv.indexOf('--config');
   const config = loadConfig(configFile(at > 0 ? process.argv[at + 1] : undefined));
   selfTest();
+  preferThisThread();
   removeLeftCgroups();
   fs.mkdirSync(config.runDir, { recursive: true });
   const engine = new Engine(config, loadKey(config.keyFile));

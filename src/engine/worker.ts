@@ -5,6 +5,7 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN, peerAddress } from '../sys/descriptors.ts';
 import { limitLog, type Log } from '../lib/limit_log.ts';
 import { selfTest } from '../sys/kernel.ts';
+import { preferThisThread } from '../sys/priority.ts';
 import { SystemCallError } from '../sys/errors.ts';
 import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
@@ -97,6 +98,7 @@ class EngineWorker {
       node: settings.node,
       key,
       runDir: settings.runDir,
+      closed: undefined,
       ticket: () => `${settings.index}.${randomBytes(16).toString('hex')}`,
       log,
       born: (guest) => void this.#guests.add(guest),
@@ -171,6 +173,12 @@ class EngineWorker {
           away: [...this.#away.values(), ...this.#leaving.values()].map(describe),
           guests: [...this.#guests].flatMap((g) => g.status() ?? []),
         };
+      case 'expel':
+        for (const guest of this.#guests) guest.leave(request.reason);
+        return {};
+      case 'doors':
+        this.#host.closed = request.closed;
+        return {};
       case 'leave':
         return this.#leave();
     }
@@ -363,6 +371,7 @@ function codeOf(error: unknown): string {
 
 if (!isMainThread) {
   selfTest();
+  preferThisThread();
   // cast: engine.ts gives nothing else
   void new EngineWorker(workerData as WorkerSettings).run();
 }

@@ -23,6 +23,9 @@ export type WorkerRequest =
   | { id: number; op: 'attach'; fd: number; from: string; ticket: string }
   | { id: number; op: 'home' | 'release' | 'calls'; pid: number }
   | { id: number; op: 'ping'; to: Peer }
+  /** Guests are sent home, and whoever comes is refused while there is a reason to. */
+  | { id: number; op: 'expel'; reason: string }
+  | { id: number; op: 'doors'; closed: string | undefined }
   | { id: number; op: 'list' | 'leave' };
 
 export interface ReturnedProcess {

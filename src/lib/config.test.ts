@@ -28,6 +28,10 @@ test('parseConfig fills in defaults when only name and address are given', () =>
     guestPort: 7101,
     keyFile: '/etc/mosix/cluster.key',
     runDir: '/run/mosix',
+    balance: true,
+    speed: undefined,
+    maxGuests: 65_535,
+    workstation: false,
     peers: [],
   });
 });
@@ -49,6 +53,8 @@ test('parseConfig names file and key when something is wrong', () => {
     [`${SMALL}run_dir = "run"`, /run_dir = "run" must be an absolute path/],
     ['name = "a b"\naddress = "10.99.0.1"', /name = "a b" is no name for a node/],
     ['name = "n1"\naddress = "host.example"', /address = "host.example" must be an IP address/],
+    [`${SMALL}balance = true`, /balance = true must be "on" or "off"/],
+    [`${SMALL}speed = 0`, /speed = 0 must be at least 1/],
     [`${SMALL}peers = 3`, /peers = 3 must be a list/],
     [`${SMALL}peers = [3]`, /peers\[0\] = 3 must be a table/],
     [`${SMALL}[[peers]]\nname = "n2"`, /the key "peers\[0\].address" is missing/],

@@ -18,10 +18,20 @@ import { suggestion } from './suggest.ts';
 const DEFAULT_PORT = 7100;
 /** Between two engines. */
 const DEFAULT_GUEST_PORT = 7101;
+/** In gossip this stands for no limit. */
+const MOST_GUESTS = 65_535;
 const KEY_DIGITS = /^[0-9a-fA-F]{64}$/;
 
 export interface NodeConfig extends PeerConfig {
   keyFile: string;
+  /** Programs of jobs move by themselves; false: only by command. */
+  balance: boolean;
+  /** Of one CPU, 10000 is standard; undefined: it is measured. */
+  speed: number | undefined;
+  /** Guests at a time. */
+  maxGuests: number;
+  /** Guests leave while somebody is logged in. */
+  workstation: boolean;
   runDir: string;
   /** The other nodes; an entry for this node itself is left out, so that one list serves all nodes. */
   peers: PeerConfig[];
@@ -95,6 +105,13 @@ const nodeSchema = v.strictObject({
   ...peerEntries,
   key_file: v.optional(path, DEFAULT_KEY_FILE),
   run_dir: v.optional(path, DEFAULT_RUN_DIR),
+  balance: v.optional(v.picklist(['on', 'off'], 'must be "on" or "off"'), 'on'),
+  speed: v.optional(v.pipe(v.number('must be a number'), v.minValue(1, 'must be at least 1'))),
+  max_guests: v.optional(
+    v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(0, 'must not be negative')),
+    MOST_GUESTS,
+  ),
+  workstation: v.optional(v.boolean('must be true or false'), false),
   peers: v.optional(v.array(peerSchema, 'must be a list: write each peer as [[peers]]'), []),
 });
 
@@ -106,8 +123,26 @@ export function parseConfig(text: string, file: string): NodeConfig {
   const result = v.safeParse(nodeSchema, parseToml(text, file));
   if (!result.success)
     throw new ConfigError(`Cannot use the configuration ${file}: ${result.issues.map(describe).join('; ')}`);
-  const { key_file: keyFile, run_dir: runDir, peers, ...own } = result.output;
-  const config = { ...peerOf(own), keyFile, runDir, peers: peers.filter((peer) => peer.name !== own.name).map(peerOf) };
+  const {
+    key_file: keyFile,
+    run_dir: runDir,
+    peers,
+    balance,
+    speed,
+    max_guests: maxGuests,
+    workstation,
+    ...own
+  } = result.output;
+  const config = {
+    ...peerOf(own),
+    keyFile,
+    runDir,
+    balance: balance === 'on',
+    speed,
+    maxGuests,
+    workstation,
+    peers: peers.filter((peer) => peer.name !== own.name).map(peerOf),
+  };
   checkConsistency(config, file);
   return config;
 }

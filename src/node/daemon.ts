@@ -4,14 +4,18 @@ import { dirname, join } from 'node:path';
 
 import { loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
 import { reasonOf } from '../lib/errors.ts';
+import { preferThisThread } from '../sys/priority.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
-import type { GuestAddress } from '../wire/engine_protocol.ts';
+import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
+import { Balancing } from './balancing.ts';
+import { Board } from './board.ts';
 import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
 import { lockInstance } from './instance_lock.ts';
+import { NodeOrders } from './node_orders.ts';
 import { JobCommands } from './job_commands.ts';
-import { Jobs } from './jobs.ts';
+import { Jobs, type Member } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
 import { LINK_TIMES, PeerLink, type LinkTimes } from './peer_link.ts';
 import { PeerListener } from './peer_listener.ts';
@@ -36,6 +40,7 @@ export class Daemon {
   readonly #server: CommandServer;
   readonly #placement: Placement;
   readonly #jobs: Jobs;
+  readonly #balancing: Balancing;
   #lock: Disposable | undefined;
 
   /** @throws ConfigError */
@@ -46,13 +51,17 @@ export class Daemon {
     const log = options.log ?? createLog(config.name);
     this.config = config;
     this.#log = log;
-    this.#engine = new EngineLink({ config, configFile, log, onEvent: (event) => this.#placement.onEvent(event) });
-    this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes }));
+    this.#engine = new EngineLink({ config, configFile, log, onEvent: (event) => this.#onEvent(event) });
+    const onTold = (name: string, told: unknown): void => board.hear(name, told);
+    this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes, onTold }));
+    const board = new Board(config, this.#peers);
     this.#listener = new PeerListener({
       config,
       key,
       log,
       handshakeMs: linkTimes.connectMs,
+      tell: () => board.told(),
+      onAsk: (name, question) => this.#balancing.answer(name, question),
       onPeer: (name) => this.#peers.find(({ peer }) => peer.name === name)?.wake(),
     });
     const stop = (): void => {
@@ -62,7 +71,20 @@ export class Daemon {
     const jobs = new Jobs(join(config.runDir, 'jobs.json'));
     this.#jobs = jobs;
     const target = (node: string): Promise<GuestAddress | undefined> => targetOf(node, config, this.#peers);
-    this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target });
+    const orders = new NodeOrders(join(config.runDir, 'orders.json'));
+    this.#balancing = new Balancing({
+      config,
+      version: version(),
+      engine: this.#engine,
+      jobs,
+      board,
+      peers: this.#peers,
+      orders,
+      log,
+      targetOf: target,
+    });
+    const bestFor = (member: Member): string => this.#balancing.bestFor(member);
+    this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target, bestFor });
     const commands = new Commands({
       config,
       version: version(),
@@ -87,6 +109,7 @@ export class Daemon {
 
   /** Settles when commands are answered. */
   async start(): Promise<void> {
+    preferThisThread();
     makeRunDirectory(this.config.runDir);
     this.#lock = lockInstance(join(this.config.runDir, 'mosd.pid'));
     this.#jobs.load();
@@ -97,7 +120,13 @@ export class Daemon {
     await this.#server.listen();
     this.#placement.resume();
     for (const peer of this.#peers) void peer.run();
+    void this.#balancing.run();
     this.#log('start', { pid: process.pid, peers: this.#peers.length });
+  }
+
+  #onEvent(event: EngineEvent): void {
+    this.#placement.onEvent(event);
+    if (event.event === 'returned') this.#balancing.cameHome(event.pid);
   }
 
   /** Nobody is going to take up the jobs again. */
@@ -110,6 +139,7 @@ export class Daemon {
     this.#server.stop();
     this.#listener.stop();
     for (const peer of this.#peers) peer.stop();
+    this.#balancing.stop();
     this.#placement.stop();
     this.#engine.stop();
     this.#lock?.[Symbol.dispose]();

@@ -34,12 +34,17 @@ export const LINK_TIMES: LinkTimes = {
   maxRetryMs: 5_000,
 };
 
+/** Questions to one peer that wait for an answer. */
+const MAX_QUESTIONS = 64;
+
 export interface PeerLinkOptions {
   self: PeerConfig;
   peer: PeerConfig;
   key: Uint8Array;
   log: Log;
   times?: LinkTimes;
+  /** What the peer tells of itself with each answer to a ping. */
+  onTold?: (peer: string, told: unknown) => void;
 }
 
 /** The peer cannot be used, and why. */
@@ -61,6 +66,9 @@ export class PeerLink {
   #state: NodeRow['state'] = 'connecting';
   #why: string | undefined;
   #rttMs: number | undefined;
+  readonly #questions = new Map<number, (answer: unknown) => void>();
+  #nextQuestion = 1;
+  #socket: Socket | undefined;
 
   constructor(options: PeerLinkOptions) {
     this.peer = options.peer;
@@ -78,6 +86,23 @@ export class PeerLink {
   status(): NodeRow {
     const up = this.#state === 'up';
     return { ...this.peer, state: this.#state, rttMs: up ? this.#rttMs : undefined, why: up ? undefined : this.#why };
+  }
+
+  /** @returns what the peer says to it; undefined if it says nothing in time, or is not linked */
+  async ask(question: object, timeoutMs: number): Promise<unknown> {
+    const socket = this.#socket;
+    if (socket === undefined || this.#questions.size >= MAX_QUESTIONS) return undefined;
+    const id = this.#nextQuestion++;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    this.#questions.set(id, resolve);
+    socket.write(jsonLine({ ask: id, question }));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#questions.delete(id);
+    }
   }
 
   /** Dials, keeps and dials again until stopped. */
@@ -136,6 +161,8 @@ export class PeerLink {
       };
       const finish = (reason: string): void => {
         clearInterval(timer);
+        this.#socket = undefined;
+        for (const giveUp of this.#questions.values()) giveUp(undefined);
         this.#stop.signal.removeEventListener('abort', onStop);
         socket.destroy();
         reject(new PeerError(reason));
@@ -146,6 +173,7 @@ export class PeerLink {
       socket.on('data', onData);
       socket.on('error', (error) => finish(reasonOf(error)));
       socket.on('close', () => finish('it closed the connection'));
+      this.#socket = socket;
       onData(rest);
       socket.resume();
       ping();
@@ -155,8 +183,11 @@ export class PeerLink {
   #receive(message: unknown): void {
     if (typeof message !== 'object' || message === null) return;
     if ('refused' in message) throw new PeerError(`it refuses this node: ${String(message.refused)}`);
+    if ('answer' in message && typeof message.answer === 'number' && 'result' in message)
+      this.#questions.get(message.answer)?.(message.result);
     if (!('pong' in message) || typeof message.pong !== 'number') return;
     this.#rttMs = performance.now() - message.pong;
+    if ('told' in message) this.#options.onTold?.(this.peer.name, message.told);
     this.#backoff.reset();
     if (this.#state !== 'up') this.#options.log('link.up', { peer: this.peer.name });
     this.#state = 'up';

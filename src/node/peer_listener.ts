@@ -31,6 +31,10 @@ export interface PeerListenerOptions {
   handshakeMs: number;
   /** Called when a peer has proved the key. */
   onPeer: (name: string) => void;
+  /** What this node tells of itself, with each pong. */
+  tell?: () => unknown;
+  /** Answers a peer's question. */
+  onAsk?: (peer: string, question: unknown) => unknown;
 }
 
 export class PeerListener {
@@ -122,7 +126,7 @@ export class PeerListener {
     const reader = new JsonLineReader();
     const onData = (bytes: Uint8Array): void => {
       try {
-        for (const message of reader.feed(bytes)) answer(socket, message);
+        for (const message of reader.feed(bytes)) this.#answer(socket, name, message);
       } catch (error) {
         this.#logRefusal('peer.dropped', { peer: name, why: messageOf(error) });
         socket.destroy();
@@ -135,10 +139,12 @@ export class PeerListener {
     onData(rest);
     socket.resume();
   }
-}
 
-function answer(socket: Socket, message: unknown): void {
-  if (typeof message !== 'object' || message === null || !('ping' in message)) return;
-  if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy();
-  else socket.write(jsonLine({ pong: message.ping }));
+  #answer(socket: Socket, name: string, message: unknown): void {
+    if (typeof message !== 'object' || message === null) return;
+    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy();
+    else if ('ping' in message) socket.write(jsonLine({ pong: message.ping, told: this.#options.tell?.() }));
+    else if ('ask' in message && 'question' in message)
+      socket.write(jsonLine({ answer: message.ask, result: this.#options.onAsk?.(name, message.question) ?? null }));
+  }
 }

@@ -31,6 +31,8 @@ export interface PlacementOptions {
   log: Log;
   /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
   targetOf: (node: string) => Promise<GuestAddress | undefined>;
+  /** Where a process that begins would be best off (`mosrun -b`). */
+  bestFor?: (member: Member) => string;
 }
 
 export class Placement {
@@ -59,7 +61,7 @@ export class Placement {
     const { engine, jobs, log, targetOf } = this.#options;
     const { pid } = member;
     for (let attempt = 1; attempt <= PLACE_ATTEMPTS && jobs.isAlive(member); attempt += 1) {
-      const to = wishedNode(member);
+      const to = this.#beginsAt(member) ?? wishedNode(member);
       if (to === undefined) return;
       this.#watch();
       try {
@@ -110,6 +112,14 @@ export class Placement {
     }
   }
 
+  /** Where one begins that may be anywhere from then on (`-b`, `-j`); each time it begins, as a child or as another program. */
+  #beginsAt(member: Member): string | undefined {
+    const { best, among, home, restrict } = member.job.options;
+    if (home === true || member.held === true || restrict !== undefined) return undefined;
+    if (among !== undefined && among.length > 0) return among[Math.floor(Math.random() * among.length)];
+    return best === true ? this.#options.bestFor?.(member) : undefined;
+  }
+
   #placeLater(member: Member): void {
     setTimeout(() => void this.place(member), this.#again.rest(member)).unref();
   }
@@ -125,10 +135,14 @@ export class Placement {
   #look(): boolean {
     const { jobs } = this.#options;
     const old = this.#seen;
-    this.#seen = new Set(jobs.newcomers().filter((member) => wishedNode(member) !== undefined));
+    this.#seen = new Set(jobs.newcomers().filter(({ job }) => isPlaced(job.options)));
     for (const member of old) void this.place(member);
-    return jobs.any((job) => job.options.restrict !== undefined);
+    return jobs.any((job) => isPlaced(job.options));
   }
+}
+
+function isPlaced({ restrict, best, among }: Member['job']['options']): boolean {
+  return restrict !== undefined || best === true || among !== undefined;
 }
 
 function wishedNode({ job, held }: Member): string | undefined {

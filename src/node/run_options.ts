@@ -11,4 +11,10 @@ export const runOptionsSchema = v.strictObject({
   home: v.optional(v.boolean()),
   stay: v.optional(v.boolean()),
   job: v.optional(tagSchema),
+  best: v.optional(v.boolean()),
+  among: v.optional(v.array(v.string())),
+  nodes: v.optional(v.array(v.string())),
+  notNodes: v.optional(v.array(v.string())),
+  freeMegabytes: v.optional(v.pipe(v.number(), v.minValue(0))),
+  countCalls: v.optional(v.boolean()),
 });

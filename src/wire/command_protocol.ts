@@ -26,6 +26,17 @@ export interface RunOptions {
   stay?: boolean;
   /** Name of the job, for commands on all its processes (`-J`). */
   job?: string;
+  /** Begin on the node that is best now (`-b`). */
+  best?: boolean;
+  /** Begin on one of these, drawn by chance (`-j`). */
+  among?: string[];
+  /** For the whole life of the job: only there, beside home (`--nodes`); not there (`--not-nodes`). */
+  nodes?: string[];
+  notNodes?: string[];
+  /** Only where so many megabytes are free (`-m`). */
+  freeMegabytes?: number;
+  /** Whether its input and output count in placement (`-n`, the default, or not: `-c`). */
+  countCalls?: boolean;
 }
 
 export interface RunResult {

@@ -62,6 +62,21 @@ export class EngineClient {
     return this.#client.request('events', { after }) as Promise<EventList>;
   }
 
+  /** Sends all guests home; they are gone when the list shows none. @param reason That they and their homes are told. */
+  expel(reason: string): Promise<unknown> {
+    return this.#client.request('expel', { reason });
+  }
+
+  /** @param closed Why no guests may come from now on; undefined: they may. */
+  doors(closed: string | undefined): Promise<unknown> {
+    return this.#client.request('doors', { reason: closed });
+  }
+
+  /** For each process those that share memory with it and move with it, itself first. */
+  sets(pids: readonly number[]): Promise<{ sets: number[][] }> {
+    return this.#client.request('sets', { pids }) as Promise<{ sets: number[][] }>;
+  }
+
   /** Brings everything home, sends guests home, and ends the engine. */
   shutdown(): Promise<unknown> {
     return this.#client.request('shutdown', {}, { timeoutMs: MOVE_TIMEOUT_MS });

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   share?: readonly string[];
   /** the content of a host's key file; default one random key for all */
   keyOf?: (name: string) => string;
+  /** Whether jobs move by themselves; default false: tests move them by hand. */
+  balance?: boolean;
   /** false: write the configuration only, see Cluster.startDaemon; default true */
   daemons?: boolean;
   /** added to the environment of the home node's daemons, as in { MOSIX_HOLD_AT: 'frozen' } */
@@ -52,7 +54,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const bed = await Bed.start({ hosts, share: [...sharedDirectories(), ...(options.share ?? [])] });
   const cluster = new Cluster(bed);
   try {
-    await cluster.configure(options.keyOf);
+    await cluster.configure(options);
     if (options.daemons === false) return cluster;
     for (const host of cluster.hosts) cluster.startDaemon(host, host === cluster.home ? options.homeEnv : {});
     await cluster.ready(options.timeoutMs);
@@ -81,11 +83,11 @@ export class Cluster implements AsyncDisposable {
     return this.bed.host(name);
   }
 
-  async configure(keyOf?: (name: string) => string): Promise<void> {
+  async configure({ keyOf, balance = false }: Pick<ClusterOptions, 'keyOf' | 'balance'> = {}): Promise<void> {
     const common = randomBytes(32).toString('hex');
     for (const host of this.hosts) {
       await host.writeFile(KEY, `${keyOf?.(host.name) ?? common}\n`, 0o600);
-      await host.writeFile(CONFIG, configurationOf(host, this.hosts));
+      await host.writeFile(CONFIG, configurationOf(host, this.hosts, balance));
     }
   }
 
@@ -201,10 +203,10 @@ function program(name: string): string {
   return join(PROJECT, 'bin', name);
 }
 
-function configurationOf(host: Host, hosts: readonly Host[]): string {
+function configurationOf(host: Host, hosts: readonly Host[], balance: boolean): string {
   const peers = hosts.filter((other) => other !== host);
   const entries = peers.map(({ name, address }) => `\n[[peers]]\nname = "${name}"\naddress = "${address}"\n`);
-  const own = `name = "${host.name}"\naddress = "${host.address}"\nkey_file = "${KEY}"\nrun_dir = "${RUN_DIR}"\n`;
+  const own = `name = "${host.name}"\naddress = "${host.address}"\nkey_file = "${KEY}"\nrun_dir = "${RUN_DIR}"\nbalance = "${balance ? 'on' : 'off'}"\n`;
   return own + entries.join('');
 }
 

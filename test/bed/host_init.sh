@@ -50,6 +50,14 @@ mount -n -t sysfs sysfs sys
 mount -n -t cgroup2 cgroup2 sys/fs/cgroup
 
 mount -n -t tmpfs -o mode=755 dev dev
+# The host's own limits, where this machine has their controllers in hierarchies of version 1: a node must be able to see them.
+while IFS=: read -r _ controllers _; do
+  case ,$controllers, in *,cpu,* | *,memory,* | *,cpuset,*)
+    mkdir -p "dev/cgroup/$controllers"
+    mount -n -t cgroup -o "$controllers" cgroup "dev/cgroup/$controllers"
+    ;;
+  esac
+done < /proc/self/cgroup
 mkdir dev/{pts,shm,mqueue,net}
 for node in null zero full random urandom tty userfaultfd net/tun; do
   [ -e "/dev/$node" ] || continue

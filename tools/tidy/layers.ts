@@ -29,6 +29,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   'wire/identity': { layers: ['lib', 'wire'], packages: ['valibot', 'pkijs', 'asn1js'] },
   // Policy: a pure function of what is handed in, so that the simulator runs the same code.
   gossip: { layers: ['lib'], packages: [], pure: true },
+  load: { layers: ['lib', 'gossip'], packages: [], pure: true },
+  balance: { layers: ['lib', 'gossip', 'load'], packages: [], pure: true },
   sys: { layers: ['lib'], packages: [] },
   'engine/link': { layers: ['lib', 'wire', 'sys'], packages: [] },
   'engine/task': { layers: ['lib', 'wire', 'sys', 'engine/link'], packages: [] },
@@ -41,8 +43,8 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   // `node` and `cli` reach the engine through its control socket only: it is another process, and may be an older one.
-  node: { layers: ['lib', 'wire', 'sys', 'gossip'], packages: ['smol-toml', 'valibot'] },
-  cli: { layers: ['lib', 'wire', 'sys', 'gossip'], packages: [] },
+  node: { layers: ['lib', 'wire', 'sys', 'gossip', 'load', 'balance'], packages: ['smol-toml', 'valibot'] },
+  cli: { layers: ['lib', 'wire', 'sys', 'gossip', 'balance'], packages: [] },
 };
 
 /** Modules that cost milliseconds to load, kept away from a command that stands in front of every program. */

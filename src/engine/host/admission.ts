@@ -4,8 +4,13 @@ import { protocolVersion } from '../../wire/frames.ts';
 import { vdsoOf } from '../image/capture.ts';
 import type { Preparation } from '../image/image.ts';
 
-/** Of its first message; later ones only announce files. @throws Error that says what the two do not have in common */
-export function admit(p: Preparation & { version: number }): void {
+/**
+ * Of its first message; later ones only announce files.
+ * @param closed Why this node takes no guests; undefined: it does.
+ * @throws Error that says so, or what the two do not have in common
+ */
+export function admit(p: Preparation & { version: number }, closed: string | undefined): void {
+  if (closed !== undefined) throw new Error(`Cannot host process ${p.pid}: ${closed}`);
   if (p.version !== protocolVersion)
     throw new Error(`Cannot host process ${p.pid}: it speaks version ${p.version}, this node ${protocolVersion}`);
   const lacking = p.cpuFeatures.filter((feature) => !cpuFeatures().includes(feature));

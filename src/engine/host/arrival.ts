@@ -193,7 +193,7 @@ export class Guest {
 
   #prepare(p: Preparation & { version: number }): void {
     if (!this.#berth) {
-      admit(p);
+      admit(p, this.#context.closed);
       this.#preparation = p;
       if (p.onward) this.#ticket = this.#context.ticket();
       const blank = this.#context.blanks.take();

@@ -14,6 +14,8 @@ export interface HostContext<Guest> {
   key: Uint8Array;
   /** A word that gives entrance, of which nobody else knows. */
   ticket: () => string;
+  /** Why no guests may come, to be said to those who try; undefined: they may. */
+  closed: string | undefined;
   /** A guest was born here. */
   born: (guest: Guest) => void;
   finished: (guest: Guest) => void;

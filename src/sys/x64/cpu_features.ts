@@ -22,6 +22,15 @@ export function featuresIn(cpuinfo: string): string[] {
   return [...usable].filter((feature) => cpus.length > 0 && cpus.every((flags) => flags.has(feature)));
 }
 
+/** Those of this machine as bits, in the order of the list above, to which features are only ever appended. */
+export function featureBits(features: readonly string[] = cpuFeatures()): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(usable.size / 8));
+  [...usable].forEach((feature, index) => {
+    if (features.includes(feature)) bits[index >> 3] |= 1 << (index & 7);
+  });
+  return bits;
+}
+
 let ours: readonly string[] | undefined;
 
 /** Those of this machine. */

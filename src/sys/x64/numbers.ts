@@ -68,6 +68,7 @@ export const nr = {
   sigaltstack: 131,
   setpriority: 141,
   sched_getscheduler: 145,
+  sched_setattr: 314,
   mlock: 149,
   munlock: 150,
   prctl: 157,
