@@ -31,7 +31,7 @@ test('Decayed forgets half in a half-life, however it is cut', () => {
 
 test('ProcessMeter counts waiting for a CPU as demand, and threads that end not against it', () => {
   const meter = new ProcessMeter({ at: 0, cpuMs: 500, waitMs: 100, calls: 0, memoryBytes: 1 });
-  assert.equal(meter.use, undefined);
+  assert.equal(meter.use === undefined, true); // a type guard would say that it stays so
   meter.feed({ at: 1000, cpuMs: 700, waitMs: 900, calls: 50, memoryBytes: 2 });
   assert.equal(meter.use?.demand, 1);
   assert.equal(meter.use?.cpus, 0.2);
