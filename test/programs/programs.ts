@@ -203,6 +203,7 @@ const time: readonly Program[] = [
   program('timer-fd'),
   program('timer-cpu'),
   program('timeout-short', { sleeps: true }),
+  program('timeout-again', { sleeps: true }),
   ...waitingCalls.map((call) =>
     program(`timeout-${call.replaceAll('_', '-')}`, { source: 'timeout_long.c', args: [call], sleeps: true }),
   ),

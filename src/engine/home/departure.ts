@@ -28,7 +28,8 @@ import {
 import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '../image/departure_types.ts';
 import { FileSupply } from './file_supply.ts';
 import { SIGCONT } from '../task/default_actions.ts';
-import { assertAlive, CannotFreeze, freezeProcess, thaw } from '../task/freeze.ts';
+import { assertAlive, CannotFreeze, freezeProcess } from '../task/freeze.ts';
+import { thaw } from '../task/thaw.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
 import type { Convoy } from './convoy.ts';
 import { refuseBusyRings } from './idle_rings.ts';
@@ -280,7 +281,7 @@ export class Departure implements Traveller {
         thaw(
           loop,
           this.pid,
-          frozen.map(({ task, since }) => ({ task, since })),
+          frozen.map(({ task, since, restartOf }) => ({ task, since, restartOf })),
         );
         stub.release();
       } else thaw(loop, this.pid, frozen);

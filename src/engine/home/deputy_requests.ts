@@ -17,7 +17,8 @@ import { announceLarge, unmapLarge } from './large_requests.ts';
 import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { bounceMemory, mappedMemory, placeBuffers, placedArguments, setPointers } from './request_buffers.ts';
-import { restOf, timeoutError, type Rest } from './request_time.ts';
+import { restOf, type Rest } from './request_time.ts';
+import { timeoutError } from '../task/socket_waits.ts';
 import type { InjectedCall, Stub } from '../task/stub.ts';
 
 const ENOMEM = -12;
@@ -176,7 +177,7 @@ export class DeputyRequests {
     // The handler runs first, then the call is made; it does not end as interrupted.
     if (!begun) return ERESTARTNOINTR;
     return request.expired && isCutShort(registers)
-      ? timeoutError(stub.view, request)
+      ? timeoutError({ pid: stub.view, ...request.wire })
       : giveCode(registers).number('rax');
   }
 }

@@ -2,10 +2,9 @@
  * How long a request may still wait at home: it may have waited before it came (its call was cut short and is made
  * again), and a signal at home may cut it short once more.
  */
-import { close, descriptorOf, socketDomain, socketTimeout } from '../../sys/descriptors.ts';
 import { peek, poke } from '../../sys/remote_memory.ts';
-import { nameOf } from '../../sys/syscalls.ts';
 import type { PendingRequest } from './deputy_thread.ts';
+import { socketTime } from '../task/socket_waits.ts';
 import { millisecondsLeft, readTime, timeoutOf, timeStruct, timeStructSize } from '../task/timed_waits.ts';
 
 /** What has to be done so that a request waits for the rest of its time. */
@@ -36,27 +35,8 @@ export function restOf(pid: number, request: PendingRequest): Rest {
       return {};
     }
     case 'socket': {
-      request.total ??= ofSocket(pid, wire.args[0], (fd) => socketTimeout(fd, timeout.option)) ?? 0n;
+      request.total ??= socketTime({ pid, ...wire }) ?? 0n;
       return request.total === 0n ? {} : { endAfter: Math.max(1, Number(request.total - elapsed) / 1e6) };
     }
-  }
-}
-
-/** What a call on a socket answers when its time is over: connect(2) has begun, unless the socket is local. */
-export function timeoutError(pid: number, request: PendingRequest): number {
-  const EAGAIN = -11;
-  const EINPROGRESS = -115;
-  const AF_UNIX = 1;
-  if (nameOf(request.wire.nr) !== 'connect') return EAGAIN;
-  return ofSocket(pid, request.wire.args[0], socketDomain) === AF_UNIX ? EAGAIN : EINPROGRESS;
-}
-
-function ofSocket<T>(pid: number, descriptor: bigint, ask: (fd: number) => T): T | undefined {
-  const fd = descriptorOf(pid, Number(BigInt.asIntN(32, descriptor)));
-  if (fd < 0) return undefined;
-  try {
-    return ask(fd);
-  } finally {
-    close(fd);
   }
 }

@@ -10,7 +10,7 @@ import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
 import { markRings } from '../image/rings.ts';
 import { identityOf } from '../image/live_files.ts';
-import { madeAs, specialNames } from '../image/image.ts';
+import { knownWait, madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { SIGCONT } from '../task/default_actions.ts';
 import { finishWrite } from '../task/partial_writes.ts';
@@ -22,10 +22,9 @@ import {
   setThreadContext,
 } from '../image/restore.ts';
 import { queueReturned, setContinueAction } from './returned_signals.ts';
-import { limitSocketWait } from '../task/socket_waits.ts';
 import { withSpareDescriptors } from '../task/spare_descriptors.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from '../task/stub.ts';
-import { goOnWaiting } from '../task/timed_waits.ts';
+import { goOnAtHome } from '../task/thaw.ts';
 import { startTimers } from '../image/timers.ts';
 
 /** Open descriptors of the files a process maps, by identity, so that a mapping can be made again anywhere. */
@@ -247,9 +246,10 @@ export function resumeAtHome(
   });
   stub.remove(main);
   const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
-  const begun = free.map((task) => goOnAsBefore(loop, stub.pid, task, image));
-  for (const task of free) letGo(loop, task, image);
-  for (const then of begun) then?.();
+  for (const task of free) {
+    goOnAsBefore(loop, stub.pid, task, image);
+    letGo(loop, task, image);
+  }
   stub.release();
   return couples;
 }
@@ -260,10 +260,9 @@ function letGo(loop: Loop, task: StoppedTask, image: ProcessImage): void {
   else task.detach();
 }
 
-/** A wait that was cut short goes on for the rest of its time. @returns what to do when the task has been let go */
-function goOnAsBefore(loop: Loop, pid: number, task: StoppedTask, image: ProcessImage): (() => void) | undefined {
+/** A wait that was cut short goes on for the rest of its time. */
+function goOnAsBefore(loop: Loop, pid: number, task: StoppedTask, image: ProcessImage): void {
   const thread = image.threads.find(({ tid }) => tid === task.tid);
-  if (!thread?.since || thread.restartOf) return undefined;
-  goOnWaiting(task, BigInt(thread.since));
-  return limitSocketWait(loop, task, pid, BigInt(thread.since));
+  const known = thread && knownWait(thread);
+  if (known) goOnAtHome(loop, pid, task, known);
 }

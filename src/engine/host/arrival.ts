@@ -4,7 +4,6 @@
  */
 
 import { type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
-import { describe } from '../../sys/syscalls.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
 import { Berth } from './berth.ts';
@@ -17,7 +16,14 @@ import { tellUse } from './body_use.ts';
 import { Family } from './family.ts';
 import type { GuestStatus } from './guest_status.ts';
 import { GuestFiles } from './guest_files.ts';
-import type { Preparation, ProcessImage, SpaceImage, StateImage, ThreadImage } from '../image/image.ts';
+import {
+  knownWait,
+  type Preparation,
+  type ProcessImage,
+  type SpaceImage,
+  type StateImage,
+  type ThreadImage,
+} from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
 import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
 import { bodySpace, bodyState } from './body_image.ts';
@@ -40,9 +46,10 @@ import {
   setThreadContext,
 } from '../image/restore.ts';
 import type { HostContext } from './host_context.ts';
-import { momentOf, ownTimeOffsets, readClock } from '../task/clocks.ts';
+import { ownTimeOffsets, readClock } from '../task/clocks.ts';
+import type { KnownWait } from '../task/marked_calls.ts';
 import { layout } from '../task/stub.ts';
-import { goOnWaiting } from '../task/timed_waits.ts';
+import { goOnHere } from './resumed_waits.ts';
 import { createTimers, keepTimers, noTimers, startTimers } from '../image/timers.ts';
 
 /** What brings a body. */
@@ -63,8 +70,8 @@ export class Guest {
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   #stopped = new Map<number, StoppedTask>();
-  /** Threads that were waiting in a call that is made here, and since when (on this host's CLOCK_MONOTONIC). */
-  readonly #localWaits = new Map<number, bigint>();
+  /** Threads that were waiting in a call. */
+  readonly #waits = new Map<number, KnownWait>();
   #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'moving' | 'returning' | 'ended' = 'preparing';
   /** What another hosting node shows to bring the body. */
   #ticket = '';
@@ -280,16 +287,10 @@ export class Guest {
   #takeUpCall(thread: BodyThread, image: ThreadImage): void {
     const registers = decodeRegisters(image.registers);
     thread.takeUp(registers, image);
-    if (image.since === undefined || image.restartOf) return;
-    const since = BigInt(image.since) - this.#homeIsAhead;
-    if (describe(registers.syscall)?.class === 'local') this.#localWaits.set(thread.hostTid, since);
-    else
-      thread.wait = {
-        nr: registers.syscall,
-        args: registers.syscallArguments,
-        began: momentOf(since),
-        cutShort: true,
-      };
+    const known = knownWait(image, this.#homeIsAhead);
+    if (!known) return;
+    this.#waits.set(thread.hostTid, known);
+    if (known.restartOf === 0) thread.goesOnElsewhere(registers, known.since);
   }
 
   #makeBody(options: Pick<BodyOptions, 'pid' | 'stub' | 'family' | 'image'>): Body {
@@ -343,7 +344,7 @@ export class Guest {
     this.#state = 'running';
     this.#since = Date.now();
     startTimers(this.#berth!.stub, this.#berth!.body, this.#image!.timers);
-    for (const [tid, since] of this.#localWaits) goOnWaiting(this.#stopped.get(tid)!, since);
+    for (const [tid, known] of this.#waits) goOnHere(this.#stopped.get(tid)!, known);
     tellUse(this.#link, this.#body!); // home waits for that before anything else
     this.#body!.start(this.#stopped);
     this.#stopped = new Map();

@@ -32,7 +32,7 @@ import { freezeBody, type FrozenThread } from './body_freeze.ts';
 import { BodySignals, type SignalledBody } from './body_signals.ts';
 import { BodyThread } from './body_thread.ts';
 import { CallStatistics } from '../image/call_statistics.ts';
-import { readClock } from '../task/clocks.ts';
+import { goOnHere } from './resumed_waits.ts';
 import { actsByDefault, coreSignals, stopSignals } from '../task/default_actions.ts';
 import { baseOf, type CpuBase, type SignalImage } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
@@ -383,7 +383,10 @@ export class Body implements BodyHost, SignalledBody {
   goOn(frozen: readonly FrozenThread[], signals: readonly SignalImage[]): void {
     this.#returning = false;
     this.signals.putBack(signals);
-    for (const { thread, task } of frozen) thread.held = task;
+    for (const { thread, task, ...known } of frozen) {
+      goOnHere(task, known);
+      thread.held = task;
+    }
     if (!this.#halted) this.#release();
   }
 
@@ -471,7 +474,7 @@ export class Body implements BodyHost, SignalledBody {
       this.#events.comeHome(`signal ${stop.signal} ends it`);
     } else {
       repeatUnseen(thread, stop);
-      thread.noteStop(stop.registers(), readClock('monotonic'));
+      thread.noteStop(stop.registers());
       if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.handlerRuns(stop);
       stop.resume(ignored ? 0 : stop.signal);
     }

@@ -3,10 +3,12 @@ import { mappings } from '../../sys/procfs.ts';
 import type { StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
-import { beginOfSleep, untilEnded } from '../task/freeze.ts';
+import { untilEnded } from '../task/freeze.ts';
+import { beginOfSleep } from '../task/stop_thread.ts';
 import { frozenTask, type FrozenTask } from '../task/frozen_task.ts';
 import type { Loop } from '../link/loop.ts';
 import { repeatUnseen } from './repeated_calls.ts';
+import { takeMark } from '../task/marked_calls.ts';
 import { observeSleep, type Sleep } from '../task/sleep.ts';
 import { Vdso } from '../task/vdso.ts';
 
@@ -26,6 +28,7 @@ export interface FrozenThread extends FrozenTask {
   thread: BodyThread;
   /** On this host's CLOCK_MONOTONIC. */
   since: bigint;
+  restartOf: number;
 }
 
 /** The body takes no new calls any more. @throws DeadlineExceeded */
@@ -47,12 +50,10 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const stopped = frozenTask(stop);
     const { at } = vdso.leave(stopped);
     if (!at) continue;
+    const known = takeMark(at.task, at.task.registers());
     repeatUnseen(thread, at.task);
     const registers = at.task.registers();
-    // A wait that has been let go on, and whose call is not made yet: it has a begin, if it is not taken for a new one.
-    if (thread.wait?.cutShort && registers.beginsAgain && thread.waitsSince(registers) !== undefined)
-      at.task.setRegisters(registers.interruptAgain());
-    const noted = thread.waitsSince(registers);
+    const noted = thread.waitsSince(registers) ?? known?.since;
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
     thread.noteStop(registers, since); // it may stay here after all
     const written = thread.cutWrite?.written ?? 0;

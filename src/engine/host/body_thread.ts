@@ -1,5 +1,6 @@
 /** One thread of a body: its ids, the call it waits for, and what is to happen at its next stop. */
 import { signalSets } from '../../sys/procfs.ts';
+import { describe } from '../../sys/syscalls.ts';
 import { RunningTask, StoppedTask, TaskEnded, type TaskStatus } from '../../sys/ptrace.ts';
 import { TerminalMask } from '../../sys/terminal_signals.ts';
 import { nr } from '../../sys/x64/numbers.ts';
@@ -11,7 +12,8 @@ import type { SignalImage, ThreadImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { restOfWrite, type PartialWrite } from '../task/partial_writes.ts';
 import { signalIsDue } from '../image/pending_signals.ts';
-import { timeoutOf } from '../task/timed_waits.ts';
+import { knownCall } from '../task/marked_calls.ts';
+import { countedTime, timeoutOf, writeTimeAt } from '../task/timed_waits.ts';
 
 interface Wait {
   nr: number;
@@ -48,6 +50,8 @@ export class BodyThread {
   signalsAfterCall: SignalImage[] = [];
   /** Another thread has sent a signal since this one made its last call. */
   mayHaveSignal = false;
+  /** What the kernel will count down, and its rest when the call began. */
+  #counted: { address: number; fraction: 1 | 1000; rest: bigint } | undefined;
   #cut: { code: number; nr: number; args: readonly bigint[] } | undefined;
   readonly terminalMask: TerminalMask;
   #stopWaiter: ((stop: StoppedTask | undefined) => void) | undefined;
@@ -63,6 +67,7 @@ export class BodyThread {
   begin(number: number, args: readonly bigint[], now: number): number {
     const { wait } = this;
     this.wait = undefined;
+    this.#counted = countedTime(this.hostTid, number, args);
     if (number === nr.restart_syscall && this.restartOf === 0) {
       const since = wait?.cutShort && isSame(wait, nr.futex, args) ? wait.began : now;
       this.wait = { nr: nr.futex, args, began: since, cutShort: false };
@@ -82,6 +87,12 @@ export class BodyThread {
     if (registers.interrupted) this.cutShort(registers);
     this.restartOf = restartOf;
     if (written) this.cutWrite = { nr: registers.syscall, args: registers.syscallArguments, written };
+  }
+
+  /** The call in its registers, which was cut short, goes on where it is made. */
+  goesOnElsewhere(registers: Registers, since: bigint): void {
+    if (describe(registers.syscall)?.class === 'local') return;
+    this.wait = { nr: registers.syscall, args: registers.syscallArguments, began: momentOf(since), cutShort: true };
   }
 
   /** Its call was cut short by a restart code, and will be made again unless a handler runs. */
@@ -141,19 +152,27 @@ export class BodyThread {
 
   /** Remembers since when a call has waited that has not been finished. */
   noteWait({ trapped, began }: BodyCall): void {
-    const timeout = timeoutOf(trapped.nr, trapped.args);
-    // What the kernel counts down it has written into the body's memory just now.
-    const since = timeout?.kind === 'counted' ? performance.now() : began;
-    if (timeout) this.wait = { ...trapped, began: since, cutShort: true };
+    if (timeoutOf(trapped.nr, trapped.args))
+      this.wait = { ...trapped, began: this.#countDown(began) ?? began, cutShort: true };
+  }
+
+  /** Home's kernel counted while the call was made there; the program waited longer. @returns when the rest was what it is now */
+  #countDown(began: number): number | undefined {
+    if (!this.#counted) return undefined;
+    const { address, fraction, rest } = this.#counted;
+    const now = performance.now();
+    writeTimeAt(this.hostTid, address, rest - BigInt(Math.floor((now - began) * 1e6)), fraction);
+    return now;
   }
 
   /**
    * It was stopped in this kernel: if it waits for a futex, since when. What goes on after this stop by restart_syscall(2)
    * is that wait, and the last thing of which this kernel says when it began.
-   * @param since when it fell asleep, at the latest, on this host's CLOCK_MONOTONIC
+   * @param asleep since when it was seen to sleep, on this host's CLOCK_MONOTONIC; a call that was marked is known anyway
    */
-  noteStop(registers: Registers, since: bigint): void {
+  noteStop(registers: Registers, asleep?: bigint): void {
     if (!registers.interrupted) return;
+    const since = knownCall(this.hostTid, registers)?.since ?? asleep ?? readClock('monotonic');
     const args = registers.syscallArguments;
     const goesOn = this.#goesOn(registers);
     if (!goesOn && (registers.syscall !== nr.futex || !timeoutOf(nr.futex, args))) return;
@@ -208,8 +227,7 @@ export class BodyThread {
   stopNow(): StoppedTask | undefined {
     const sleep = observeSleep(this.hostTid);
     const stop = this.running.interrupt() ? this.awaitStop() : undefined;
-    const since = sleep && stop && stoppedIn(this.hostTid, sleep) ? sleep.since : readClock('monotonic');
-    if (stop) this.noteStop(stop.registers(), since);
+    if (stop) this.noteStop(stop.registers(), sleep && stoppedIn(this.hostTid, sleep) ? sleep.since : undefined);
     return stop;
   }
 

@@ -3,17 +3,21 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import { describe } from '../../sys/syscalls.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
-import { readClock } from '../task/clocks.ts';
+import { goOnWaiting } from '../task/going_on.ts';
 import { endsWithEintr, giveCode } from '../task/interrupted_calls.ts';
+import { markOf } from '../task/marked_calls.ts';
 
 /** A call of this kernel that answers our own stop with EINTR: it is made again, unless a handler is to run. */
 export function repeatWait(thread: BodyThread, stop: StoppedTask): void {
   const registers = stop.registers();
-  thread.noteStop(registers, readClock('monotonic'));
-  if (!endsWithEintr(registers)) return;
-  stop.setRegisters(giveCode(registers));
-  thread.cutShort(registers);
-  if (thread.wait) thread.wait.cutShort = true;
+  thread.noteStop(registers);
+  if (endsWithEintr(registers)) {
+    stop.setRegisters(giveCode(registers));
+    thread.cutShort(registers);
+    if (thread.wait) thread.wait.cutShort = true;
+  }
+  const since = markOf(thread.hostTid, registers) === undefined ? thread.waitsSince(registers) : undefined;
+  if (since !== undefined) goOnWaiting(stop, { since, restartOf: thread.restartOf || nr.futex }, true);
 }
 
 /**

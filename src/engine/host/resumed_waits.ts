@@ -1,16 +1,25 @@
 /** Waits of a body that had been cut short and go on, as far as the time they have left is not an argument of the call. */
 import type { BufferPlan } from '../../sys/marshal.ts';
+import type { StoppedTask } from '../../sys/ptrace.ts';
 import { peek } from '../../sys/remote_memory.ts';
+import { describe } from '../../sys/syscalls.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { filled } from '../../wire/call_messages.ts';
 import { wireBuffers, type BodyCall } from './body_call.ts';
 import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { heldSignalCalls } from './held_signals.ts';
+import { goOnWaiting } from '../task/going_on.ts';
+import type { KnownWait } from '../task/marked_calls.ts';
 import { endsWithEintr } from '../task/interrupted_calls.ts';
 import { readTime, timeStructSize } from '../task/timed_waits.ts';
 
 const EAGAIN = -11;
+
+/** A stopped thread's call that was cut short is made again. Where that is done at home, home is told how long it has waited. */
+export function goOnHere(stop: StoppedTask, known: KnownWait): void {
+  goOnWaiting(stop, known, describe(stop.registers().syscall)?.class !== 'local');
+}
 
 /**
  * restart_syscall(2): a wait goes on whose rest only a kernel knows. What began before the move is known at home; its

@@ -5,6 +5,8 @@
 import type { ProcessTimer } from '../../sys/procfs.ts';
 import type { RseqConfiguration } from '../../sys/ptrace.ts';
 import type { Range } from '../../sys/remote_memory.ts';
+import { readClock } from '../task/clocks.ts';
+import type { KnownWait } from '../task/marked_calls.ts';
 
 /** A file of which a process maps pages. */
 export interface FileImage {
@@ -59,6 +61,13 @@ export interface ThreadImage {
   since: string | undefined;
   /** How much the write has written that was cut short (partial_writes.ts). */
   written: number;
+}
+
+/** What is known of the wait that was cut short, on this host's CLOCK_MONOTONIC; undefined where none was. */
+export function knownWait({ since, restartOf }: ThreadImage, homeIsAhead = 0n): KnownWait | undefined {
+  if (since === undefined && restartOf === 0) return undefined;
+  // How long it has waited that goes on by restart_syscall(2), its kernel knows.
+  return { since: since === undefined ? readClock('monotonic') : BigInt(since) - homeIsAhead, restartOf };
 }
 
 /** CPU time from before the present stay, nanoseconds. */

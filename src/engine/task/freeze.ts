@@ -1,7 +1,7 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../../sys/errors.ts';
 import { canNameThreads } from '../../sys/descriptors.ts';
-import { deliverAndStop, SIGSTOP } from '../../sys/own_stops.ts';
+import { deliverAndStop } from '../../sys/own_stops.ts';
 import {
   childrenOfThread,
   exists,
@@ -12,30 +12,16 @@ import {
   status as procStatus,
   threadIds,
 } from '../../sys/procfs.ts';
-import {
-  endedUnreported,
-  ESRCH,
-  eventWithin,
-  reap,
-  RunningTask,
-  StoppedTask,
-  TaskEnded,
-  traceOption,
-  type TaskStatus,
-} from '../../sys/ptrace.ts';
+import { ESRCH, reap, RunningTask, TaskEnded, traceOption } from '../../sys/ptrace.ts';
 import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import { ERESTART_RESTARTBLOCK } from '../../sys/x64/registers.ts';
 import { readClock } from './clocks.ts';
-import { actsByDefault, stopSignals } from './default_actions.ts';
 import { frozenTask, type FrozenTask } from './frozen_task.ts';
-import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import { DeadlineExceeded, type Loop } from '../link/loop.ts';
-import { cutWrite, finishWrite } from './partial_writes.ts';
-import { observeSleep, stoppedIn, type Sleep } from './sleep.ts';
+import { observeSleep, type Sleep } from './sleep.ts';
 import { goesOnWithUnknown, restartedCallOf } from './restarted_call.ts';
-import { beginOfSocketWait, isAboutToWait, limitSocketWait } from './socket_waits.ts';
-import { goOnWaiting, timeoutOf } from './timed_waits.ts';
+import { beginOfSleep, letGo, stopOne, stopsHere } from './stop_thread.ts';
+import { thaw } from './thaw.ts';
 import { Vdso } from './vdso.ts';
 
 export const deputyOptions =
@@ -69,42 +55,14 @@ function waitForVfork(pid: number, tid: number): boolean {
   return childrenOfThread(pid, tid).some((child) => sharesMemory(tid, child));
 }
 
-/** Waits asynchronously for a task's stop. @throws TaskEnded, DeadlineExceeded */
-export async function untilStopped(loop: Loop, task: RunningTask, milliseconds: number): Promise<StoppedTask> {
-  const status = await untilEvent(loop, task.tid, milliseconds);
-  if (status.kind !== 'stopped') throw new TaskEnded(task.tid, status);
-  return new StoppedTask(task.tid, status.signal, status.event);
-}
-
-async function untilEvent(loop: Loop, tid: number, milliseconds: number): Promise<TaskStatus> {
-  // Most tasks stop within microseconds; only those that sleep uninterruptibly are waited for through the loop.
-  const soon = loop.takeUnclaimed(tid) ?? eventWithin(tid, 2);
-  if (soon) return soon;
-  let cancel = (): unknown => false;
-  try {
-    return await loop.within<TaskStatus>(milliseconds, `stop task ${tid}`, (resolve) => {
-      const look = (): void => {
-        if (hasEnded(tid)) resolve(reap(tid) ?? endedUnreported);
-        else cancel = loop.after(endedLook, look);
-      };
-      cancel = loop.after(endedLook, look);
-      loop.onTask(tid, resolve);
-    });
-  } finally {
-    cancel();
-    loop.forgetTask(tid);
-  }
-}
-
-/** Milliseconds until a task that does not stop is looked at: the end of a main thread is not announced. */
-const endedLook = 20;
-
 /** Waits until a task that is on its way to its end has got there. @throws DeadlineExceeded */
 export async function untilEnded(loop: Loop, tid: number, milliseconds: number): Promise<void> {
   for (const start = performance.now(); !hasEnded(tid); await loop.sleep(1))
     if (performance.now() - start > milliseconds) throw new DeadlineExceeded(`see task ${tid} end`, milliseconds);
 }
 
+/** How long a thread may take to stop, milliseconds: one that waits uninterruptibly does not. */
+const stopDeadline = 3000;
 /** Looks at the list of threads until all are stopped. One is enough if none is made or ends meanwhile. */
 const maximumRounds = 500;
 
@@ -149,6 +107,12 @@ function threadCount(pid: number): number {
   return Number(fields?.(20) ?? 0) - (fields?.(3) === 'Z' ? 1 : 0);
 }
 
+function withRestartedCall(frozen: FrozenTask): FrozenTask | undefined {
+  if (!goesOnWithUnknown(frozen)) return frozen;
+  const found = restartedCallOf(frozen.task);
+  return found && { ...found, since: readClock('monotonic') };
+}
+
 /** Stops the threads that are not stopped yet; `asked` are those that have still to stop. @returns whether there were any */
 async function freezeNew(
   loop: Loop,
@@ -158,7 +122,6 @@ async function freezeNew(
 ): Promise<boolean> {
   const sleeps = new Map<number, Sleep | undefined>();
   const left = threadIds(pid).filter((tid) => !frozen.has(tid));
-  while (left.some(isAboutToWait)) await loop.sleep(1); // for a second at most
   const lending = left.filter((tid) => waitForVfork(pid, tid));
   for (const tid of lending.length ? lending : left) {
     const task = RunningTask.seize(tid, traceOption.calls);
@@ -171,7 +134,7 @@ async function freezeNew(
     task.interrupt();
   }
   for (const [tid, sleep] of sleeps) {
-    const stopped = await stopOne(loop, new RunningTask(tid));
+    const stopped = await stopOne(loop, new RunningTask(tid), stopDeadline);
     asked.delete(tid);
     const entry = stopped && withRestartedCall({ ...stopped, ...beginOfSleep(stopped.task, sleep) });
     if (!entry) continue;
@@ -179,12 +142,6 @@ async function freezeNew(
     if (goesOnWithUnknown(entry)) throw new CannotFreeze(pid, 'busy', 'it is just going on with an interrupted call');
   }
   return sleeps.size > 0;
-}
-
-function withRestartedCall(frozen: FrozenTask): FrozenTask | undefined {
-  if (!goesOnWithUnknown(frozen)) return frozen;
-  const found = restartedCallOf(frozen.task);
-  return found && { ...found, since: readClock('monotonic') };
 }
 
 /** A thread that could not be seized: one that is just ending cannot be either, and is no reason to give up. */
@@ -215,48 +172,6 @@ function processOf(tid: number): number {
   }
 }
 
-/** Lets go of a thread that has not stopped in time, as soon as it does. */
-function letGo(loop: Loop, tid: number): void {
-  loop.onTask(tid, (event) => {
-    loop.forgetTask(tid);
-    if (event.kind === 'stopped')
-      new StoppedTask(tid, event.signal, event.event).detach(event.event ? 0 : event.signal);
-  });
-}
-
-/**
- * Of a task that has just been stopped: since when it had waited. If it was not asleep when it was looked at, what it waits
- * in began only now; and where the kernel counts time-outs down, it has just done so.
- */
-export function beginOfSleep(task: StoppedTask, sleep: Sleep | undefined): { since: bigint; restartOf: number } {
-  const now = readClock('monotonic');
-  const registers = task.registers(); // and the task has left its CPU: its sleeps are counted
-  // At once, so that the program does not see our stop even if this engine dies.
-  if (endsWithEintr(registers)) task.setRegisters(giveCode(registers));
-  const countedDown = timeoutOf(registers.syscall, registers.syscallArguments)?.kind === 'counted';
-  if (!sleep || !stoppedIn(task.tid, sleep)) return { since: now, restartOf: 0 };
-  return { since: countedDown ? now : beginOfSocketWait(task.tid, sleep), restartOf: sleep.restartOf };
-}
-
-async function stopOne(loop: Loop, task: RunningTask): Promise<FrozenTask | undefined> {
-  try {
-    for (let running = task; ;) {
-      const stopped = await untilStopped(loop, running, 3000);
-      if (stopped.event !== 0 || !stopsHere(stopped)) return frozenTask(stopped);
-      running = deliverAndStop(stopped);
-    }
-  } catch (error) {
-    if (error instanceof TaskEnded) return undefined;
-    throw error;
-  }
-}
-
-/** A signal that stops the process acts in this kernel, before it is captured: the parent is told once, by this kernel. */
-function stopsHere(stop: StoppedTask): boolean {
-  if (stop.signal === SIGSTOP) return true;
-  return stopSignals.has(stop.signal) && actsByDefault(stop.tid, stop.signal);
-}
-
 /** Gets all threads out of the vDSO. @returns whether any ran the program's own code meanwhile */
 function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
   const [view] = frozen.keys();
@@ -275,43 +190,6 @@ function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
     else frozen.delete(tid);
   }
   return anyBeyond;
-}
-
-/** Lets stopped threads go on untraced, as if they had never been stopped. */
-export function thaw(loop: Loop, pid: number, threads: readonly FrozenTask[]): void {
-  for (const frozen of threads) {
-    let begun: (() => void) | undefined;
-    try {
-      resumeWait(frozen);
-      if (frozen.since !== undefined && !frozen.pendingSignal)
-        begun = limitSocketWait(loop, frozen.task, pid, frozen.since);
-      letGoOn(loop, frozen);
-    } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
-      frozen.task.detach(); // it was killed meanwhile
-    }
-    begun?.();
-  }
-}
-
-/** A write that our stop cut short goes on; all others are let go as they are. */
-function letGoOn(loop: Loop, { task, pendingSignal }: FrozenTask): void {
-  if (!pendingSignal) {
-    const registers = task.registers();
-    const written = cutWrite(registers, task.tid, 0);
-    if (written) {
-      task.setRegisters(registers);
-      return finishWrite(loop, task, written);
-    }
-  }
-  task.detach(pendingSignal?.signal ?? 0);
-}
-
-/** A wait that will be made again waits for the rest of its time; others the kernel takes up by itself. */
-function resumeWait({ task, since }: FrozenTask): void {
-  const registers = task.registers();
-  if (since !== undefined && registers.interrupted && registers.number('rax') !== ERESTART_RESTARTBLOCK)
-    goOnWaiting(task, since);
 }
 
 /** @throws TaskEnded: a frozen task may have been killed meanwhile (SIGKILL works on stopped tasks). */

@@ -31,7 +31,7 @@ export function restOfWrite(args: readonly bigint[], written: number): bigint[] 
 }
 
 /** Whether a handler is about to run: it ends the call, with what was written so far. */
-function handlerIsDue(tid: number): boolean {
+export function handlerIsDue(tid: number): boolean {
   const { pending, blocked, caught } = signalSets(tid);
   return (pending & ~blocked & caught) !== 0n;
 }

@@ -79,21 +79,17 @@ function statOf(tid: number): ((index: number) => string) | undefined {
   }
 }
 
-/** How often a task has slept; undefined where the kernel does not say. */
-export function sleepsOf(tid: number): number | undefined {
-  return schedule(tid)?.sleeps;
-}
-
 /** Whether a task that has been stopped was stopped in the sleep that was observed: stopping counts as one more. */
 export function stoppedIn(tid: number, sleep: Sleep): boolean {
   return schedule(tid)?.sleeps === sleep.sleeps + 1;
 }
 
-/** The call that a sleeping task is in (proc(5), /proc/PID/syscall). */
-function callOf(tid: number): { number: number; args: bigint[] } | undefined {
+/** The call that a sleeping task is in, and where it goes on after it (proc(5), /proc/PID/syscall); undefined when it runs. */
+export function callOf(tid: number): { number: number; args: bigint[]; next: bigint } | undefined {
   try {
-    const [number, ...words] = fs.readFileSync(`/proc/${tid}/syscall`, 'latin1').split(' ');
-    return words.length < 8 ? undefined : { number: Number(number), args: words.slice(0, 6).map(BigInt) };
+    const [number, ...words] = fs.readFileSync(`/proc/${tid}/syscall`, 'latin1').trim().split(' ');
+    if (words.length < 8) return undefined;
+    return { number: Number(number), args: words.slice(0, 6).map(BigInt), next: BigInt(words[7]) };
   } catch {
     return undefined; // it has ended
   }

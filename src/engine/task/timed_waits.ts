@@ -1,12 +1,6 @@
-/**
- * Calls that wait for a limited time: where each of them keeps its time-out, and how one that was cut short waits for
- * the rest of it. A wait never ends before its time. See docs/internals/time.md.
- */
-import type { StoppedTask } from '../../sys/ptrace.ts';
+/** Calls that wait for a limited time: where each of them keeps its time-out. See docs/internals/time.md. */
 import { peek, poke } from '../../sys/remote_memory.ts';
 import { nameOf } from '../../sys/syscalls.ts';
-import { argumentRegisters, type Registers } from '../../sys/x64/registers.ts';
-import { readClock } from './clocks.ts';
 
 /** Where a call keeps how long it waits, from its beginning on. */
 export type Timeout =
@@ -95,39 +89,32 @@ export function millisecondsLeft(milliseconds: number, elapsed: bigint): number 
   return Math.max(0, Math.ceil(milliseconds - Number(elapsed) / 1e6));
 }
 
-/** A stopped task whose wait was cut short goes on waiting as if it had done so since then (on this host's CLOCK_MONOTONIC). */
-export function goOnWaiting(task: StoppedTask, since: bigint): void {
-  const registers = task.registers();
-  waitForTheRest(task, registers, readClock('monotonic') - since);
-  task.setRegisters(registers);
+/** The struct timespec or timeval at an address; undefined where it cannot be read. */
+export function readTimeAt(tid: number, address: number, fraction: 1 | 1000 = 1): bigint | undefined {
+  const bytes = peek(tid, address, timeStructSize);
+  return bytes.length < timeStructSize ? undefined : readTime(bytes, fraction);
 }
 
-/** Below the stack pointer and its red zone: where the next signal frame would lie, so nobody's memory. */
-const belowStack = 160;
-
-/**
- * Has a stopped task's interrupted call wait for the rest of its time when it is made again: changes `registers` (or,
- * where the kernel itself would write the rest, the program's memory). Not for sockets, whose time-out is no argument.
- * @param elapsed nanoseconds since the wait began; of what the kernel counts down, since it was interrupted
- */
-function waitForTheRest(task: StoppedTask, registers: Registers, elapsed: bigint): void {
-  const timeout = timeoutOf(registers.syscall, registers.syscallArguments);
-  if (!timeout || timeout.kind === 'socket') return;
-  const register = argumentRegisters[timeout.argument];
-  if (timeout.kind === 'milliseconds') {
-    registers.set(register, millisecondsLeft(timeout.milliseconds, elapsed));
-    return;
-  }
-  const address = registers.number(register);
-  const fraction = timeout.kind === 'counted' ? timeout.fraction : 1;
-  const bytes = peek(task.tid, address, timeStructSize);
-  if (bytes.length < timeStructSize) return;
-  const rest = timeStruct(readTime(bytes, fraction) - elapsed, fraction);
-  const at = timeout.kind === 'counted' ? address : Math.floor((registers.number('rsp') - belowStack) / 16) * 16;
+/** @returns false where it cannot be written */
+export function writeTimeAt(tid: number, address: number, nanoseconds: bigint, fraction: 1 | 1000 = 1): boolean {
   try {
-    poke(task.tid, at, rest);
+    poke(tid, address, timeStruct(nanoseconds, fraction));
+    return true;
   } catch {
-    return; // no memory there: the whole time-out once more
+    return false;
   }
-  registers.set(register, at);
+}
+
+/** Where a call that begins has its time counted down, and that time; undefined when it has none, or not there. */
+export function countedTime(
+  tid: number,
+  number: number,
+  args: readonly bigint[],
+): { address: number; fraction: 1 | 1000; rest: bigint } | undefined {
+  const timeout = timeoutOf(number, args);
+  if (timeout?.kind !== 'counted') return undefined;
+  const { fraction } = timeout;
+  const address = Number(args[timeout.argument]);
+  const rest = readTimeAt(tid, address, fraction);
+  return rest === undefined ? undefined : { address, fraction, rest };
 }

@@ -65,6 +65,13 @@ export const ERESTARTNOHAND = -514;
 export const ERESTART_RESTARTBLOCK = -516;
 export const EINTR = -4;
 
+const callInstructionSize = 2n;
+
+/** The lower half of a register, as a signed number. */
+export function lowHalf(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}
+
 export class Registers {
   readonly words: BigUint64Array;
 
@@ -90,10 +97,26 @@ export class Registers {
     return this;
   }
 
-  /** The call a task was stopped in the exit of, or -1 when it was not in a call. */
+  /**
+   * The call a task was stopped in the exit of, or -1 when it was not in a call. Its number is an int
+   * (entry_SYSCALL_64 in arch/x86/entry/entry_64.S).
+   */
   get syscall(): number {
-    const nr = this.number('orig_rax');
+    const nr = lowHalf(this.get('orig_rax'));
     return nr >= 0 ? nr : -1;
+  }
+
+  /**
+   * What is in the half of orig_rax that the kernel ignores. A call that is made again keeps it, and the next call of the
+   * program does not have it; no program can see it there.
+   */
+  get mark(): number {
+    return Number(this.get('orig_rax') >> 32n);
+  }
+
+  /** As if the task had been stopped in the exit of this call. */
+  setCall(nr: number, mark = 0): this {
+    return this.set('orig_rax', (BigInt(mark) << 32n) | BigInt(nr));
   }
 
   get syscallArguments(): bigint[] {
@@ -106,21 +129,18 @@ export class Registers {
     return this.syscall >= 0 && result <= ERESTARTSYS && result >= ERESTART_RESTARTBLOCK;
   }
 
-  /** Makes the task repeat the call it was in, from its `syscall` instruction (2 bytes long). */
+  /** Makes the task repeat the call it was in, from its `syscall` instruction. */
   repeatCall(nr: number = this.syscall): this {
     return this.set('rax', nr)
-      .set('rip', this.get('rip') - 2n)
+      .set('rip', this.get('rip') - callInstructionSize)
       .set('orig_rax', -1);
   }
 
-  /** The kernel is about to make an interrupted call again: its `syscall` instruction comes next. */
-  get beginsAgain(): boolean {
-    return this.syscall >= 0 && this.number('rax') === this.syscall;
-  }
-
-  /** Takes such a call for one that is interrupted and will be made again in any case: that is the same. */
-  interruptAgain(): this {
-    return this.set('rip', this.get('rip') + 2n).set('rax', ERESTARTNOINTR);
+  /** Takes back that a call was about to be made, from its `syscall` instruction: it is one that was cut short by `code`. */
+  undoRepeat(nr: number, code: number): this {
+    return this.set('rip', this.get('rip') + callInstructionSize)
+      .set('rax', code)
+      .setCall(nr);
   }
 
   /** Sets a finished call's result; no restart logic of the kernel will touch it. */
