@@ -63,12 +63,35 @@ function machine(): Finding[] {
       ok: 'calls of guests can be caught',
       otherwise: 'the kernel has no seccomp notification (CONFIG_SECCOMP_FILTER): guests cannot be hosted',
     }),
-    finding('ptrace', contentOf('/proc/sys/kernel/yama/ptrace_scope').trim() !== '3', {
-      ok: 'programs can be stopped and moved',
-      otherwise: 'kernel.yama.ptrace_scope is 3: nothing can be moved until the machine starts anew with less',
-    }),
+    ptrace(),
+    ...(isRoot() ? [] : [userNamespaces()]),
     cgroups(),
   ];
+}
+
+const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/** Yama: admin-guide/LSM/Yama.rst. */
+function ptrace(): Finding {
+  const scope = Number(contentOf('/proc/sys/kernel/yama/ptrace_scope'));
+  const way = scope === 3 ? 'until the machine starts anew with less' : 'run mosd as root, or set it to 0';
+  return finding('ptrace', scope < (isRoot() ? 3 : 1), {
+    ok: 'programs can be stopped and moved',
+    otherwise: `kernel.yama.ptrace_scope is ${scope}: programs of this node cannot leave it; ${way}`,
+  });
+}
+
+/** What distributions forbid to ordinary users; the first two are patches of Debian and of Ubuntu. */
+function userNamespaces(): Finding {
+  const forbidding = [
+    ['kernel.unprivileged_userns_clone', '0'],
+    ['kernel.apparmor_restrict_unprivileged_userns', '1'],
+    ['user.max_user_namespaces', '0'],
+  ].find(([name, value]) => contentOf(`/proc/sys/${name.replaceAll('.', '/')}`).trim() === value);
+  return finding('user namespaces', forbidding === undefined, {
+    ok: 'a mosd without root can host guests',
+    otherwise: `${forbidding?.join(' is ')}: a mosd without root cannot host guests; change it, or run mosd as root`,
+  });
 }
 
 function cgroups(): Finding {

@@ -12,7 +12,7 @@ import { Handshake, HandshakeError } from '../wire/handshake.ts';
 import { Blanks } from './host/blanks.ts';
 import { Guest } from './host/arrival.ts';
 import type { HostContext } from './host/host_context.ts';
-import { StaysHome } from './image/capture.ts';
+import { StaysHome } from './image/stays_home.ts';
 import type { Absence, HomeContext } from './home/absence.ts';
 import { Convoy } from './home/convoy.ts';
 import { Departure } from './home/departure.ts';

@@ -82,6 +82,11 @@ export function processFor(pid: number, caller: Credentials, what: string): Loca
   if (caller.uid !== 0 && found.uids.some((uid) => uid !== caller.uid)) {
     throw new RefusedError('not-permitted', `Cannot ${what}: it is not yours; only its owner or root may do that`);
   }
+  const daemon = process.geteuid?.() ?? 0;
+  if (daemon !== 0 && found.uids.some((uid) => uid !== daemon)) {
+    const reason = `this mosd runs as user ${daemon} and may touch that user's processes only`;
+    throw new RefusedError('not-permitted', `Cannot ${what}: ${reason}`);
+  }
   if (found.ended) throw new RefusedError('no-such-process', `Cannot ${what}: it has already ended`);
   if (found.kernelThread) throw new RefusedError('stays-home', `Cannot ${what}: it is a part of the kernel`);
   return found;

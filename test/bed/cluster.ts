@@ -28,6 +28,8 @@ export interface ClusterOptions {
   daemons?: boolean;
   /** added to the environment of the home node's daemons, as in { MOSIX_HOLD_AT: 'frozen' } */
   homeEnv?: Record<string, string>;
+  /** whom the daemons run as, whose programs alone they then move; default 0, for all users */
+  uid?: number;
   /** until all daemons answer and see each other; default 40 s */
   timeoutMs?: number;
 }
@@ -52,7 +54,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     typeof host === 'string' ? { name: host } : host,
   );
   const bed = await Bed.start({ hosts, share: [...sharedDirectories(), ...(options.share ?? [])] });
-  const cluster = new Cluster(bed);
+  const cluster = new Cluster(bed, options.uid ?? 0);
   try {
     await cluster.configure(options);
     if (options.daemons === false) return cluster;
@@ -69,9 +71,11 @@ export class Cluster implements AsyncDisposable {
   readonly bed: Bed;
   readonly home: Host;
   readonly #daemons = new Map<string, HostProcess>();
+  readonly #uid: number;
 
-  constructor(bed: Bed) {
+  constructor(bed: Bed, uid: number) {
     this.bed = bed;
+    this.#uid = uid;
     this.home = bed.hosts[0];
   }
 
@@ -88,12 +92,20 @@ export class Cluster implements AsyncDisposable {
     for (const host of this.hosts) {
       await host.writeFile(KEY, `${keyOf?.(host.name) ?? common}\n`, 0o600);
       await host.writeFile(CONFIG, configurationOf(host, this.hosts, balance));
+      if (this.#uid !== 0) await this.#give(host);
     }
+  }
+
+  /** The daemons' user gets what they need; the rest belongs to root. */
+  async #give(host: Host): Promise<void> {
+    const script = `install -d -o ${this.#uid} -g ${this.#uid} ${RUN_DIR} && chown ${this.#uid} ${KEY}`;
+    const { code, stderr } = await host.run(['sh', '-c', script]);
+    if (code !== 0) throw new BedError(`prepare ${host.name} for user ${this.#uid}`, stderr.toString());
   }
 
   /** Starts mosd in the foreground (it starts the engine if none answers, with `env`, too); `ready` waits for it. */
   startDaemon(host: Host, env: Record<string, string> = {}): HostProcess {
-    const daemon = host.spawn([program('mosd'), '--foreground'], { env });
+    const daemon = host.spawn([program('mosd'), '--foreground'], { env, uid: this.#uid });
     this.#daemons.set(host.name, daemon);
     return daemon;
   }

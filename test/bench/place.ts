@@ -42,13 +42,11 @@ export class Place implements AsyncDisposable {
 
   static async start(layout: Layout): Promise<Place> {
     const [home, other] = cpusOf(layout);
-    const lab = await Lab.start(
-      [],
-      [
-        { name: 'home', cpuset: home },
-        { name: 'n2', cpuset: other },
-      ],
-    );
+    const hosts = [
+      { name: 'home', cpuset: home },
+      { name: 'n2', cpuset: other },
+    ];
+    const lab = await Lab.start([], { hosts });
     try {
       const place = new Place(lab, `home on CPU ${home}, n2 on CPU ${other}, veth link`);
       for (const host of [place.home, place.other]) compileProbes(host);

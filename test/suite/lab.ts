@@ -26,6 +26,12 @@ export class PrepareError extends Error {
   }
 }
 
+export interface LabOptions {
+  hosts?: readonly HostOptions[];
+  /** The daemons run as the user whose programs move; nothing of ours runs as root. */
+  rootless?: boolean;
+}
+
 export class Lab implements AsyncDisposable {
   readonly home: Host;
   readonly hosting: readonly Host[];
@@ -44,8 +50,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The first host is the home node; `cases` say what the others must lack. */
-  static async start(cases: readonly Case[], hosts: readonly HostOptions[] = threeHosts): Promise<Lab> {
-    const cluster = await startCluster({ hosts });
+  static async start(cases: readonly Case[], { hosts = threeHosts, rootless = false }: LabOptions = {}): Promise<Lab> {
+    const cluster = await startCluster({ hosts, uid: rootless ? userId : 0 });
     try {
       const lab = new Lab(cluster, await Control.connect(cluster.home));
       await lab.#addUser();

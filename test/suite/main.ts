@@ -1,5 +1,5 @@
 /**
- * npm run suite -- {workloads|programs|shell} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N]
+ * npm run suite -- {workloads|programs|shell} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N] [--rootless]
  * npm run suite -- chaos [--minutes N] [--seed N] [--only CASE[,CASE…]] [--lanes N] [--json] [--gate]
  * npm run suite -- all [--json]
  *
@@ -89,7 +89,7 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
 }
 
 async function furnished(plan: Plan, cases: readonly Case[]): Promise<Lab> {
-  const lab = await Lab.start(cases);
+  const lab = await Lab.start(cases, { rootless: plan.rootless });
   try {
     await plan.suite.furnish(lab.home, cases);
     return lab;

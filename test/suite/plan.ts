@@ -74,6 +74,8 @@ export interface Plan {
   readonly json: boolean;
   /** For CI: what is known to be open is named and left out, and a case that fails gets a second try, which is said. */
   readonly gate: boolean;
+  /** No process of ours runs as root. */
+  readonly rootless: boolean;
   readonly seed: number;
   /** Cases at a time. */
   readonly lanes: number;
@@ -106,6 +108,7 @@ export async function readPlan(argv: readonly string[]): Promise<Plan> {
       lanes: { type: 'string' },
       gate: { type: 'boolean', default: false },
       short: { type: 'boolean', default: false },
+      rootless: { type: 'boolean', default: false },
     },
   });
   const [name] = positionals;
@@ -117,11 +120,12 @@ export async function readPlan(argv: readonly string[]): Promise<Plan> {
   return {
     name,
     suite,
-    cases: chosen(await suite.cases(), values.only),
+    cases: chosen(await suite.cases(), values.only).filter(({ asRoot }) => !values.rootless || asRoot !== true),
     modes: values.mode?.split(',').map(modeOf) ?? (values.short ? inShort : suite.modes),
     short: values.short,
     json: values.json,
     gate: values.gate,
+    rootless: values.rootless,
     seed: seedOf(values.seed),
     lanes: countOf('lanes', values.lanes, suite.lanes),
   };

@@ -22,9 +22,9 @@ import {
   readAddressSpace,
   refuseProcess,
   refuseThreads,
-  StaysHome,
   type IdentifyFile,
 } from '../image/capture.ts';
+import { StaysHome } from '../image/stays_home.ts';
 import type { MigrationResult, MigrationStep, Peer, Progress, Traveller } from '../image/departure_types.ts';
 import { FileSupply } from './file_supply.ts';
 import { SIGCONT } from '../task/default_actions.ts';

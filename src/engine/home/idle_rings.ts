@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { descriptorTargets, livingThread, mappings, type Mapping } from '../../sys/procfs.ts';
-import { StaysHome } from '../image/capture.ts';
+import { StaysHome } from '../image/stays_home.ts';
 import { ringName } from '../image/rings.ts';
 import { CannotFreeze } from '../task/freeze.ts';
 import { otherSharer } from './sole_mapper.ts';

@@ -4,7 +4,7 @@
  * See docs/internals/onward.md.
  */
 import { frameType } from '../../wire/frames.ts';
-import { StaysHome } from '../image/capture.ts';
+import { StaysHome } from '../image/stays_home.ts';
 import type { Peer, Progress } from '../image/departure_types.ts';
 import { CannotFreeze } from '../task/freeze.ts';
 import type { FileSupply } from './file_supply.ts';

@@ -1,7 +1,7 @@
 /** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
 import fs from 'node:fs';
 import { livingThread, mappingFlags, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
-import { StaysHome } from '../image/capture.ts';
+import { StaysHome } from '../image/stays_home.ts';
 import type { AddressSpace } from '../image/image.ts';
 
 /** Bytes of live files that are compared once a second, and whenever home may look at them. */

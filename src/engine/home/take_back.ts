@@ -5,7 +5,8 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
-import { ifThere, mapFilesPath, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { ifThere, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { pathOfMapped } from '../image/mapping_source.ts';
 import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
 import { markRings } from '../image/rings.ts';
@@ -60,7 +61,7 @@ export class MappedFiles {
     for (const m of mappings(pid)) {
       if (m.inode === 0) continue;
       const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
-      if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), mapFilesPath(pid, m)));
+      if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), pathOfMapped(pid, m)));
     }
   }
 

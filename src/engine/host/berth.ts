@@ -80,9 +80,9 @@ export class Berth {
 function createInit({ number, pid: outer, task: first, stub }: Blank, options: BerthOptions): number {
   using session = stub.borrow(first);
   fs.writeFileSync(`/proc/${outer}/setgroups`, 'deny');
-  const id = firstGuestId + number;
-  fs.writeFileSync(`/proc/${outer}/uid_map`, `${options.uid} ${id} 1`);
-  fs.writeFileSync(`/proc/${outer}/gid_map`, `0 ${id} 1`);
+  const id = guestIds(number);
+  fs.writeFileSync(`/proc/${outer}/uid_map`, `${options.uid} ${id.user} 1`);
+  fs.writeFileSync(`/proc/${outer}/gid_map`, `0 ${id.group} 1`);
   fs.writeFileSync(
     `/proc/${outer}/timens_offsets`,
     `monotonic ${clockText(options.monotonicOffset)}\nboottime ${clockText(options.boottimeOffset)}\n`,
@@ -94,6 +94,13 @@ function createInit({ number, pid: outer, task: first, stub }: Blank, options: B
   const { task } = session.clone([nr.clone, SIGCHLD, 0, 0, 0, 0]);
   if (!task) throw new Error('Cannot create a berth: clone gave no child');
   return task.tid;
+}
+
+/** The ids that a guest has on the hosting node: ones that nobody else has, or ours, if we may give no others (user_namespaces(7)). */
+function guestIds(number: number): { user: number; group: number } {
+  const user = process.geteuid?.() ?? 0;
+  if (user !== 0) return { user, group: process.getegid?.() ?? 0 };
+  return { user: firstGuestId + number, group: firstGuestId + number };
 }
 
 function clockText(offset: bigint): string {

@@ -8,7 +8,7 @@ import type { Body } from './body.ts';
 import type { BodyCall } from './body_call.ts';
 import type { FileMapping } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { mapFilesPath } from '../image/capture.ts';
+import { pathOfMapped } from '../image/mapping_source.ts';
 import { CachedFile, type FileCache } from './file_cache.ts';
 import type { MappableFile } from '../image/mappable_file.ts';
 import type { FileImage } from '../image/image.ts';
@@ -135,7 +135,7 @@ export class GuestFiles {
     const file = [...this.#files.values()].find((f) => f.inode === mapping.inode);
     if (file || !live) return file?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 };
     // Shared anonymous memory that the program made here.
-    const { size } = fs.statSync(mapFilesPath(pid, mapping));
+    const { size } = fs.statSync(pathOfMapped(pid, mapping));
     return { identity: `made away ${mapping.inode}`, size, live: 'memory' };
   }
 

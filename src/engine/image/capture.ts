@@ -39,15 +39,9 @@ import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
 import { timeoutOf } from '../task/timed_waits.ts';
+import { pathOfMapped } from './mapping_source.ts';
+import { StaysHome } from './stays_home.ts';
 import { captureTimers, intervalCalls, intervalsSize, withoutTimers } from './timers.ts';
-
-/** The process must stay where it is; the message says why. */
-export class StaysHome extends Error {
-  constructor(pid: number, reason: string) {
-    super(`Process ${pid} stays home: ${reason}`);
-    this.name = 'StaysHome';
-  }
-}
 
 const keptFlags = ['ac', 'nr', 'gd', 'wf', 'dc', 'dd', 'lo', 'hg', 'nh', 'mg', 'sr', 'rr'];
 
@@ -60,7 +54,7 @@ export function identifyByStat(node: string): IdentifyFile {
     const key = `${mapping.device} ${mapping.inode}`;
     let file = live ? undefined : seen.get(key);
     if (!file) {
-      const stat = fs.statSync(mapFilesPath(pid, mapping), { bigint: true });
+      const stat = fs.statSync(pathOfMapped(pid, mapping), { bigint: true });
       if (live) return liveImage(node, { key, name: mapping.name }, Number(stat.size));
       file = { identity: [node, key, stat.size, stat.mtimeNs, stat.ctimeNs].join(' '), size: Number(stat.size) };
       seen.set(key, file);
@@ -73,11 +67,6 @@ export function identifyByStat(node: string): IdentifyFile {
 export function liveImage(node: string, of: { key: string; name: string }, size: number): FileImage {
   const live = of.name === '/dev/zero (deleted)' ? 'memory' : 'file'; // shared anonymous memory; proc(5)
   return { identity: `${node} live ${of.key}`, size, live };
-}
-
-/** A name for the file behind a mapping that works even when it was deleted; proc(5), map_files. */
-export function mapFilesPath(pid: number, mapping: { start: number; end: number }): string {
-  return `/proc/${pid}/map_files/${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
 }
 
 interface Look {
@@ -373,8 +362,15 @@ export function contentRanges(
   for (const m of space.mappings) {
     // What was never writable has no content of its own (unless a debugger wrote into it).
     if (specialNames.has(m.name) || (madeAs(m).protection & PROT_WRITE) === 0) continue;
-    if (m.live) out.push(...dataRanges(liveFile(space.files[m.file].identity) ?? mapFilesPath(pid, m), m));
+    if (m.live) out.push(...liveRanges(pid, m, liveFile(space.files[m.file].identity)));
     else map.collect(m.start, m.end, m.file >= 0, out);
   }
   return out;
+}
+
+function liveRanges(pid: number, m: MappingImage, descriptor: number | undefined): Range[] {
+  if (descriptor !== undefined) return dataRanges(descriptor, m);
+  const mapping = mappings(pid).find(({ start }) => start === m.start);
+  const path = mapping && pathOfMapped(pid, mapping);
+  return path === undefined ? [] : dataRanges(path, m);
 }
