@@ -31,6 +31,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   gossip: { layers: ['lib'], packages: [], pure: true },
   load: { layers: ['lib', 'gossip'], packages: [], pure: true },
   balance: { layers: ['lib', 'gossip', 'load'], packages: [], pure: true },
+  sim: { layers: ['lib', 'gossip', 'load', 'balance'], packages: [] },
   sys: { layers: ['lib'], packages: [] },
   'engine/link': { layers: ['lib', 'wire', 'sys'], packages: [] },
   'engine/task': { layers: ['lib', 'wire', 'sys', 'engine/link'], packages: [] },
