@@ -18,6 +18,7 @@ const entries: readonly (readonly [name: string, source: string])[] = [
   ['mosrun', 'src/cli/mosrun.ts'],
   ['mosmigrate', 'src/cli/mosmigrate.ts'],
   ['mosps', 'src/cli/mosps.ts'],
+  ['mosmon', 'src/cli/mosmon.ts'],
   ['moskillall', 'src/cli/moskillall.ts'],
   ['mostimeof', 'src/cli/mostimeof.ts'],
   ['mosix', 'src/cli/mosix.ts'],

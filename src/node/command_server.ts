@@ -30,7 +30,10 @@ export interface Caller extends Credentials {
   readonly gone: AbortSignal;
 }
 
-export type Handler = (caller: Caller, request: unknown, onProgress: (progress: unknown) => void) => Promise<unknown>;
+/** @returns whether it was sent: a client that does not read gets none, until it has read */
+export type OnProgress = (progress: unknown) => boolean;
+
+export type Handler = (caller: Caller, request: unknown, onProgress: OnProgress) => Promise<unknown>;
 
 export interface CommandServerOptions {
   path: string;
@@ -120,8 +123,10 @@ export class CommandServer {
   /** Never rejects. */
   async #answer(socket: Socket, caller: Caller, request: Request): Promise<void> {
     const { id, op } = request;
-    const onProgress = (progress: unknown): void => {
-      if (socket.writable && socket.writableLength < MAX_UNSENT_FOR_PROGRESS) socket.write(jsonLine({ id, progress }));
+    const onProgress = (progress: unknown): boolean => {
+      if (!socket.writable || socket.writableLength >= MAX_UNSENT_FOR_PROGRESS) return false;
+      socket.write(jsonLine({ id, progress }));
+      return true;
     };
     try {
       const handler = Object.hasOwn(this.#options.handlers, op) ? this.#options.handlers[op] : undefined;

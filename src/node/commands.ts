@@ -8,6 +8,7 @@ import type { GuestAddress, MigrationProgress, MoveResult } from '../wire/engine
 import { RefusedError } from '../wire/line_errors.ts';
 import type { Caller, Handler } from './command_server.ts';
 import type { EngineLink } from './engine_link.ts';
+import type { EventFeed } from './event_feed.ts';
 import type { Job, Jobs } from './jobs.ts';
 import { processFor } from './local_process.ts';
 import type { Log } from './log.ts';
@@ -27,6 +28,7 @@ export interface CommandsOptions {
   placement: Placement;
   /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
   targetOf: (node: string) => Promise<GuestAddress | undefined>;
+  feed: EventFeed;
   log: Log;
   /** Ends mosd, after the answer is out. */
   stop: () => void;
@@ -49,6 +51,7 @@ export class Commands {
   readonly handlers: Readonly<Record<string, Handler>> = {
     hello: async () => this.#hello(),
     nodes: async () => this.#nodes(),
+    watch: (caller, _request, onProgress) => this.#options.feed.follow(caller.gone, onProgress),
     list: () => this.#list(),
     run: (caller, request) => this.#run(caller, check(runRequest, request).options),
     'cancel-run': async (caller) => this.#cancelRun(caller),

@@ -12,6 +12,7 @@ import { Board } from './board.ts';
 import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
+import { EventFeed } from './event_feed.ts';
 import { lockInstance } from './instance_lock.ts';
 import { NodeOrders } from './node_orders.ts';
 import { JobCommands } from './job_commands.ts';
@@ -51,7 +52,12 @@ export class Daemon {
     const log = options.log ?? createLog(config.name);
     this.config = config;
     this.#log = log;
-    this.#engine = new EngineLink({ config, configFile, log, onEvent: (event) => this.#onEvent(event) });
+    const feed = new EventFeed();
+    const onEvent = (event: EngineEvent): void => {
+      this.#onEvent(event);
+      feed.publish({ event: event.event, pid: event.pid });
+    };
+    this.#engine = new EngineLink({ config, configFile, log, onEvent });
     const onTold = (name: string, told: unknown): void => board.hear(name, told);
     this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes, onTold }));
     const board = new Board(config, this.#peers);
@@ -93,6 +99,7 @@ export class Daemon {
       jobs,
       placement: this.#placement,
       targetOf: target,
+      feed,
       log,
       stop,
     });

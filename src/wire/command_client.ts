@@ -1,10 +1,21 @@
 /** The operations of mosd with their types (see command_protocol.ts), for the commands. */
-import type { CpuUse, JobMoveResult, JobRow, MosdHello, MosdList, NodeRow, RunOptions } from './command_protocol.ts';
+import type {
+  CpuUse,
+  JobMoveResult,
+  JobRow,
+  MosdHello,
+  MosdList,
+  NodeRow,
+  RunOptions,
+  WatchNews,
+} from './command_protocol.ts';
 import type { CallList, MigrationProgress, MoveResult, ReleaseResult } from './engine_protocol.ts';
 import type { LineClient } from './line_client.ts';
 
 /** Longer than mosd waits for its engine, so that mosd's own message wins. */
 const MOVE_TIMEOUT_MS = 90_000;
+/** Milliseconds without a sign of life, of which there is one every 5 s. */
+const WATCH_SILENCE_MS = 20_000;
 
 export interface MoveRequest {
   pid: number;
@@ -57,6 +68,12 @@ export class CommandClient {
 
   nodes(): Promise<NodeRow[]> {
     return this.#client.request('nodes') as Promise<NodeRow[]>;
+  }
+
+  /** Tells what happens until the connection ends, which is the only way in which the promise settles. */
+  watch(onNews: (news: WatchNews) => void): Promise<unknown> {
+    const onProgress = (news: unknown): void => onNews(news as WatchNews);
+    return this.#client.request('watch', {}, { timeoutMs: WATCH_SILENCE_MS, onProgress });
   }
 
   calls(pid: number): Promise<CallList> {

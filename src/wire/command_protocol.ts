@@ -3,7 +3,7 @@
  * (SO_PEERCRED), not from the message.
  */
 import type { PeerConfig } from '../lib/places.ts';
-import type { ProcessList, ProcessRow } from './engine_protocol.ts';
+import type { EngineEvent, ProcessList, ProcessRow } from './engine_protocol.ts';
 
 /** Longest answer that a command accepts: a list of some ten thousand processes. */
 export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -76,6 +76,19 @@ export interface NodeRow extends PeerConfig {
   rttMs?: number;
   /** Why it is not up. */
   why?: string;
+}
+
+/** Something that changes what `list` shows; what it is like now is to be asked. */
+export interface WatchEvent {
+  event: EngineEvent['event'];
+  pid: number;
+}
+
+/** What `watch` tells as long as the connection lasts; without events it is a sign of life. */
+export interface WatchNews {
+  events: WatchEvent[];
+  /** Events that were forgotten because they were not read in time. */
+  missed: number;
 }
 
 export interface MosdList extends ProcessList {

@@ -32,6 +32,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   load: { layers: ['lib', 'gossip'], packages: [], pure: true },
   balance: { layers: ['lib', 'gossip', 'load'], packages: [], pure: true },
   sim: { layers: ['lib', 'gossip', 'load', 'balance'], packages: [] },
+  // What the monitor shows, for any screen and any source of data.
+  mon: { layers: ['lib', 'gossip'], packages: [], pure: true },
   sys: { layers: ['lib'], packages: [] },
   'engine/link': { layers: ['lib', 'wire', 'sys'], packages: [] },
   'engine/task': { layers: ['lib', 'wire', 'sys', 'engine/link'], packages: [] },
@@ -45,7 +47,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   // `node` and `cli` reach the engine through its control socket only: it is another process, and may be an older one.
   node: { layers: ['lib', 'wire', 'sys', 'gossip', 'load', 'balance'], packages: ['smol-toml', 'valibot'] },
-  cli: { layers: ['lib', 'wire', 'sys', 'gossip', 'balance'], packages: [] },
+  cli: { layers: ['lib', 'wire', 'sys', 'gossip', 'balance', 'mon'], packages: [] },
 };
 
 /** Modules that cost milliseconds to load, kept away from a command that stands in front of every program. */

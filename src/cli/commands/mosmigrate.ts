@@ -34,5 +34,5 @@ export const mosmigrate = describeCommand({
     ['69', 'no daemon, or the node cannot be reached'],
     ['77', 'not your process'],
   ],
-  seeAlso: ['mosrun', 'mosps'],
+  seeAlso: ['mosmon', 'mosrun', 'mosps'],
 });

@@ -49,5 +49,5 @@ export const mosps = describeCommand({
     ['69', 'no daemon'],
     ['77', 'not your process (--calls)'],
   ],
-  seeAlso: ['mosrun', 'mosmigrate'],
+  seeAlso: ['mosmon', 'mosrun', 'mosmigrate'],
 });

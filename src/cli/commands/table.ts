@@ -4,6 +4,7 @@ import { mosd } from '../../lib/mosd_command.ts';
 import { mosix } from './mosix.ts';
 import { moskillall } from './moskillall.ts';
 import { mosmigrate } from './mosmigrate.ts';
+import { mosmon } from './mosmon.ts';
 import { mosps } from './mosps.ts';
 import { mosrun } from './mosrun.ts';
 import { mostimeof } from './mostimeof.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CommandDescription[] = [
   mosrun,
   mosmigrate,
   mosps,
+  mosmon,
   moskillall,
   mostimeof,
   calls,

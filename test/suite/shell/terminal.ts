@@ -19,6 +19,8 @@ export interface TerminalOptions {
 export class Terminal implements AsyncDisposable {
   /** All that the program has written. */
   written = '';
+  /** Of the program; 0 until it has begun. */
+  pid = 0;
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #screen: Screen;
   readonly #end: Promise<number | null>;
@@ -37,6 +39,7 @@ export class Terminal implements AsyncDisposable {
       if (head !== undefined) {
         head += text;
         if (!head.includes('\n')) return; // "pid N"
+        this.pid = Number(/^pid (\d+)\n/.exec(head)?.[1]);
         rest = head.slice(head.indexOf('\n') + 1);
         head = undefined;
       }
