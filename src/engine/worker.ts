@@ -254,11 +254,14 @@ class EngineWorker {
     return this.#migrate(id, pid, to, true);
   }
 
-  /** Passes on how far a request has come, ten times a second. */
+  /**
+   * Passes on how far a request has come, ten times a second. No more often, also where another phase begins: to be told
+   * wakes processes that may take the CPU away while the program stands still.
+   */
   #progress(id: number): Progress {
-    let last = 0;
+    let last = -Infinity;
     return (phase, bytes, total) => {
-      if (bytes !== total && performance.now() - last < 100) return;
+      if (performance.now() - last < 100) return;
       last = performance.now();
       this.#post({ id, progress: { phase, bytes, total } });
     };

@@ -140,14 +140,18 @@ function look(tid: number): TaskStatus | undefined {
   }
 }
 
-/** Between two looks whether a task has ended unreported, milliseconds. */
+/**
+ * Between two looks whether a task has ended unreported, milliseconds. A first sleep that ends before the CPU's next tick
+ * makes the kernel set its clock anew, for each wait.
+ */
+const shortestSleep = 10;
 const longestSleep = 50;
 
 /** Waits for a task's next event; undefined when none comes in time. Nothing else of this thread goes on meanwhile. */
 export function eventWithin(tid: number, milliseconds: number): TaskStatus | undefined {
   const giveUp = performance.now() + milliseconds;
   let status = look(tid);
-  for (let sleep = 1; !status; sleep = Math.min(2 * sleep, longestSleep)) {
+  for (let sleep = shortestSleep; !status; sleep = Math.min(2 * sleep, longestSleep)) {
     const left = giveUp - performance.now();
     if (left <= 0) return undefined;
     status = sleepUntilEvent(tid, Math.min(sleep, left));

@@ -6,7 +6,7 @@ export const frameHeader = 24;
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 8;
+export const protocolVersion = 9;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */
@@ -19,7 +19,7 @@ export const frameType = {
   space: 4,
   /** both ways: u32 runs, u32 zero, per run u64 address, u64 length; then the bytes. */
   pages: 5,
-  /** both ways, after the pages: the rest of the process. */
+  /** both ways, before the pages: the rest of the process. */
   image: 6,
   ready: 7,
   go: 8,
@@ -108,6 +108,8 @@ export const frameType = {
   readAt: 53,
   /** hosting → home: its last position, from now on home answers. home → hosting: give it back. */
   readEnd: 54,
+  /** both ways, after the pages: that was all. */
+  complete: 55,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

@@ -16,7 +16,6 @@ import { forkDeputy } from './deputy_fork.ts';
 import { endDeputy } from './end_deputy.ts';
 import type {
   HomecomingMessage,
-  HomecomingState,
   MigrationResult,
   Peer,
   Progress,
@@ -230,7 +229,9 @@ export class Absence implements Traveller, SetMember {
       case frameType.pages:
         return this.#onPages(frame);
       case frameType.image:
-        return this.#onHome(frameJson(frame));
+        return this.#homecoming?.setUp(frameJson(frame));
+      case frameType.complete:
+        return this.#onHome();
       case frameType.ended:
         return this.#onBodyEnded(frameJson<TaskStatus>(frame));
       default:
@@ -450,8 +451,7 @@ export class Absence implements Traveller, SetMember {
     if (home) this.#recalls.progress('pages', home.bytes, home.message.bytesToCome);
   }
 
-  #onHome(state: HomecomingState): void {
-    this.#homecoming?.complete(state);
+  #onHome(): void {
     this.complete = true;
     if (this.#set) this.#set.onArrived();
     else this.resume();

@@ -178,11 +178,10 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
       const space = await this.#readSpace(link, main, options);
+      link.sendJson(frameType.space, space);
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});
-      sent = await this.#sendMemory(link, main, space, options.progress);
-      await this.#step('pages-sent');
       this.#context.notes.write(this.pid, options.stubBase, space.limits);
       setMemoryLimits(this.pid, noLimits);
       const place = { base: options.stubBase, bounce: true };
@@ -192,6 +191,9 @@ export class Departure implements Traveller {
       await this.#step('captured');
       link.sendJson(frameType.image, state);
       await this.#step('image-sent');
+      sent = await this.#sendMemory(link, main, space, options.progress);
+      link.sendFrame(frameType.complete, 0);
+      await this.#step('pages-sent');
       const { type, text } = await ready;
       await this.#step('ready');
       if (type === frameType.abort) {
@@ -251,9 +253,8 @@ export class Departure implements Traveller {
     return (this.#space = { ...space, limits: resourceLimits(this.pid), rings });
   }
 
-  /** Its threads are captured while the hosting node still makes that. @returns bytes of pages */
+  /** @returns bytes of pages */
   async #sendMemory(link: GuestLink, task: StoppedTask, space: SpaceImage, progress: Progress): Promise<number> {
-    link.sendJson(frameType.space, space);
     const ranges = contentRanges(task.tid, space, (identity) => this.#supply.files.descriptor(identity));
     const total = ranges.reduce((sum, r) => sum + r.length, 0);
     return sendPages(link, task.tid, ranges, (bytes) => progress('pages', bytes, total));

@@ -9,7 +9,7 @@ import type { ProcessImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { writePages } from '../image/page_stream.ts';
 import { setMemoryLimits } from '../image/restore.ts';
-import { adoptAddressSpace, resumeAtHome, type KnownFiles } from './take_back.ts';
+import { adoptAddressSpace, resumeAtHome, setUpAtHome, type KnownFiles } from './take_back.ts';
 import { holdUntilGone } from './vfork_at_home.ts';
 
 const SIGKILL = 9;
@@ -34,10 +34,17 @@ export class Homecoming {
     this.bytes += writePages(this.#deputy.stub.view, frame);
   }
 
-  /** All of it is there. */
-  complete(state: HomecomingState): void {
+  /** What it is besides its memory, while that is still on its way. */
+  setUp(state: HomecomingState): void {
     state.signals.push(...this.#deputy.signalsAfter(state.signalsReceived));
     this.#image = { ...this.message.space, ...state };
+    const [main] = this.#own;
+    if (main) setUpAtHome(this.#deputy.stub, main, this.#image);
+  }
+
+  /** The process's own threads: lodgers are not. */
+  get #own(): StoppedTask[] {
+    return this.#tasks.filter(({ tid }) => !this.#deputy.lodgers.includes(tid));
   }
 
   /** CPU time that the program has used, nanoseconds. */
@@ -51,8 +58,7 @@ export class Homecoming {
     if (!image) throw new Error(`Cannot resume process ${this.#deputy.pid}: not all of it is at home`);
     const { stub, lodgers, pid } = this.#deputy;
     const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
-    const own = this.#tasks.filter((task) => !lodging.includes(task));
-    const couples = resumeAtHome(loop, stub, { tasks: own, lodgers: lodging }, image);
+    const couples = resumeAtHome(loop, stub, { tasks: this.#own, lodgers: lodging }, image);
     for (const { parent, child } of couples) holdUntilGone(loop, parent, child);
     // One that is not among them has ended away.
     for (const { tid } of lodging)

@@ -203,8 +203,14 @@ export interface WaitingCouple {
   child: StoppedTask;
 }
 
+/** Step 2, while pages are on their way: what is the process's and does not let it run yet. */
+export function setUpAtHome(stub: Stub, main: StoppedTask, image: ProcessImage): void {
+  using session = stub.borrow(main);
+  setProcessState(stub, session, image, { trapAction: false, later: SIGCONT });
+}
+
 /**
- * Step 2, when all pages are there: protections, actions, threads; then the process runs natively.
+ * Step 3, when all pages are there: protections, threads; then the process runs natively.
  * `lodgers` are tasks that borrow its memory.
  */
 export function resumeAtHome(
@@ -217,7 +223,6 @@ export function resumeAtHome(
   {
     using session = stub.borrow(main);
     finishMappings(session, image);
-    setProcessState(stub, session, image, { trapAction: false, later: SIGCONT });
   }
   const byTid = new Map(tasks.map((task) => [task.tid, task]));
   for (const thread of image.threads) {

@@ -6,16 +6,18 @@
 import { type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
+import { Assembly } from './assembly.ts';
 import { Berth } from './berth.ts';
 import type { Blank } from './blanks.ts';
 import { Body } from './body.ts';
 import type { Birth, BodyOptions } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { contentRanges, decodeRegisters } from '../image/capture.ts';
-import { tellUse } from './body_use.ts';
+import { tellUse, useOf } from './body_use.ts';
 import { Family } from './family.ts';
 import type { GuestStatus } from './guest_status.ts';
 import { GuestFiles } from './guest_files.ts';
+import type { BodyUse } from '../image/body_figures.ts';
 import {
   knownWait,
   type Preparation,
@@ -30,30 +32,16 @@ import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { OnwardOrder } from '../image/onward_messages.ts';
 import { NotNow, sendOn, type OnwardSource, type Paused } from './send_on.ts';
-import { sendPages, writePages } from '../image/page_stream.ts';
-import { queueSignals } from '../image/pending_signals.ts';
-import {
-  buildAddressSpace,
-  createThread,
-  filterFor,
-  endMainThread,
-  finishMappings,
-  installFilter,
-  registerThread,
-  setLimits,
-  setMemoryLimits,
-  setProcessState,
-  setThreadContext,
-} from '../image/restore.ts';
+import { sendPages } from '../image/page_stream.ts';
+import { filterFor } from '../image/restore.ts';
 import type { HostContext } from './host_context.ts';
 import { ownTimeOffsets, readClock } from '../task/clocks.ts';
 import type { KnownWait } from '../task/marked_calls.ts';
-import { layout } from '../task/stub.ts';
 import { goOnHere } from './resumed_waits.ts';
-import { createTimers, keepTimers, noTimers, startTimers } from '../image/timers.ts';
+import { keepTimers, noTimers, startTimers } from '../image/timers.ts';
 
 /** What brings a body. */
-const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.pages, frameType.image]);
+const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.image, frameType.pages, frameType.complete]);
 
 /** In the words of `mosps`; before it runs it is arriving. */
 const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
@@ -66,9 +54,11 @@ export class Guest {
   /** Where its body is built; a child that was born here has none of its own. */
   #berth: Berth | undefined;
   #family: Family | undefined;
-  #space: SpaceImage | undefined;
+  #assembly: Assembly | undefined;
   #image: ProcessImage | undefined;
   #body: Body | undefined;
+  /** What the body uses before it has begun: looked up while home decides. */
+  #firstUse: BodyUse | undefined;
   #stopped = new Map<number, StoppedTask>();
   /** Threads that were waiting in a call. */
   readonly #waits = new Map<number, KnownWait>();
@@ -123,7 +113,7 @@ export class Guest {
   }
 
   #handle(frame: Frame): void {
-    if (arriving.has(frame.type) && !this.#berth)
+    if (arriving.has(frame.type) && !this.#assembly)
       throw new Error(`Cannot take a frame of type ${frame.type} before its preparation`);
     switch (frame.type) {
       case frameType.clock:
@@ -139,10 +129,12 @@ export class Guest {
         return this.#files.store(frame);
       case frameType.space:
         return this.#build(frameJson(frame));
-      case frameType.pages:
-        return void writePages(this.#berth!.stub.view, frame);
       case frameType.image:
-        return this.#finish(frameJson(frame));
+        return this.#setUp(frameJson(frame));
+      case frameType.pages:
+        return this.#assembly!.writePages(frame);
+      case frameType.complete:
+        return this.#finish();
       case frameType.go:
         return this.#start();
       case frameType.abort:
@@ -206,6 +198,7 @@ export class Guest {
       const blank = this.#context.blanks.take();
       const berth = this.#makeBerth(p, blank);
       this.#berth = berth;
+      this.#assembly = new Assembly(berth);
       this.#family = new Family(this.#context.loop, berth, blank.cgroup);
       this.#context.loop.onTask(berth.body.tid, (status) => this.#onEarlyEnd(status));
       assertSameVdso(p, berth.body.tid);
@@ -230,52 +223,32 @@ export class Guest {
   }
 
   #build(space: SpaceImage): void {
-    const { stub, body } = this.#berth!;
     this.#state = 'arriving';
-    this.#space = space;
-    setLimits(stub.pid, space.limits);
-    using session = stub.borrow(body);
     const files = space.files.map((file) => this.#files.use(file));
-    buildAddressSpace(stub, session, space, files);
+    this.#assembly!.map(space, files);
   }
 
-  #finish(state: StateImage): void {
-    if (!this.#space) throw new Error('Cannot finish a body before its address space is there');
-    const { stub, body: main } = this.#berth!;
-    const image = { ...this.#space, ...state };
-    this.#image = image;
+  #setUp(state: StateImage): void {
+    const { stub } = this.#berth!;
     const family = this.#family!;
-    const mainLives = image.threads[0]?.tid === image.pid;
-    const threads: StoppedTask[] = mainLives ? [main] : [];
-    {
-      using session = stub.borrow(main);
-      finishMappings(session, image);
-      setProcessState(stub, session, image, { trapAction: true });
-      family.listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
-      for (const thread of image.threads.slice(threads.length)) threads.push(createThread(stub, session, thread.tid));
-      setMemoryLimits(stub.pid, image.limits, layout.size);
-    }
-    this.#context.loop.discardTask(main.tid);
-    if (!mainLives) endMainThread(stub, main, threads[0]);
+    const assembly = this.#assembly!;
+    const listen = (listener: number): void => family.listen(listener);
+    const image = assembly.setUp(state, { loop: this.#context.loop, listen });
+    this.#image = image;
     const body = this.#makeBody({ pid: image.pid, stub, family, image });
     image.threads.forEach((thread, i) => {
-      const task = threads[i];
-      registerThread(stub, task, thread);
-      setThreadContext(task, thread);
+      const task = assembly.threads[i];
       this.#takeUpCall(body.addThread(thread.tid, task.tid), thread);
       this.#stopped.set(task.tid, task);
     });
-    createTimers(stub, main, image.timers);
-    // Last of all: from here on nothing is injected that they could come in the way of.
-    queueSignals(
-      stub,
-      image.pid,
-      image.threads.map(({ tid }, i) => ({ tid, task: threads[i] })),
-      image.signals,
-    );
+  }
+
+  #finish(): void {
+    this.#assembly!.finish();
     this.#files.settle();
     this.#state = 'ready';
     this.#link.sendJson(frameType.ready, {});
+    this.#firstUse = useOf(this.#body!);
   }
 
   /** Home's CLOCK_MONOTONIC less this host's, nanoseconds. */
@@ -343,9 +316,9 @@ export class Guest {
     if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
     this.#state = 'running';
     this.#since = Date.now();
-    startTimers(this.#berth!.stub, this.#berth!.body, this.#image!.timers);
+    startTimers(this.#berth!.stub, this.#assembly!.threads[0], this.#image!.timers);
     for (const [tid, known] of this.#waits) goOnHere(this.#stopped.get(tid)!, known);
-    tellUse(this.#link, this.#body!); // home waits for that before anything else
+    this.#link.sendJson(frameType.use, this.#firstUse); // home waits for that before anything else
     this.#body!.start(this.#stopped);
     this.#stopped = new Map();
     this.#context.log('guest.runs', {
@@ -387,9 +360,10 @@ export class Guest {
       calls: body.calls.entries(),
     };
     this.#link.sendJson(frameType.homecoming, message);
-    await sendPages(this.#link, body.stub.view, ranges);
     const state: HomecomingState = { ...bodyState(body, all), signalsReceived: body.signals.received };
     this.#link.sendJson(frameType.image, state);
+    await sendPages(this.#link, body.stub.view, ranges);
+    this.#link.sendFrame(frameType.complete, 0);
   }
 
   // ---- going on to another node ----

@@ -10,9 +10,18 @@ import type { CpuBase } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
 import { memoryOf } from '../task/memory_use.ts';
 
+interface User {
+  readonly hostPid: number;
+  readonly cpuBase: CpuBase;
+  readonly calls: CallStatistics;
+}
+
+export function useOf({ hostPid, cpuBase, calls }: User): BodyUse {
+  const cpuTime = cpuBase.all + cpuTimeOfProcess(hostPid);
+  return { memoryBytes: memoryOf(hostPid), cpuTime, calls: calls.entries() };
+}
+
 /** The hosting node's side. */
-export function tellUse(link: GuestLink, body: { hostPid: number; cpuBase: CpuBase; calls: CallStatistics }): void {
-  const cpuTime = body.cpuBase.all + cpuTimeOfProcess(body.hostPid);
-  const use: BodyUse = { memoryBytes: memoryOf(body.hostPid), cpuTime, calls: body.calls.entries() };
-  link.sendJson(frameType.use, use);
+export function tellUse(link: GuestLink, body: User): void {
+  link.sendJson(frameType.use, useOf(body));
 }

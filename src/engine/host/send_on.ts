@@ -75,22 +75,21 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
       throw new NotNow('it has mapped another file meanwhile');
     link.sendJson(frameType.space, space);
+    paused.signals = body.signals.takeAll();
+    const image = bodyState(body, frozen);
+    paused.timers = image.timers;
+    image.signals.push(...paused.signals);
+    const signalsReceived = body.signals.received;
+    link.sendJson(frameType.image, image);
     await sendPages(
       link,
       body.hostPid,
       contentRanges(body.hostPid, space, (identity) => source.liveFile(identity)),
     );
-    paused.signals = body.signals.takeAll();
-    const image = bodyState(body, frozen);
-    paused.timers = image.timers;
-    image.signals.push(...paused.signals);
-    const message: GoingOn = {
-      signalsReceived: body.signals.received,
-      frozenFor: performance.now() - start,
-      calls: body.calls.entries(),
-    };
+    const frozenFor = performance.now() - start;
+    const message: GoingOn = { signalsReceived, frozenFor, calls: body.calls.entries() };
     home.sendJson(frameType.goingOn, message);
-    link.sendJson(frameType.image, image);
+    link.sendFrame(frameType.complete, 0);
     await link.drained().catch(() => {}); // the next node tells home
   } finally {
     link.close();

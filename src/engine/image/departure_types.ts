@@ -7,9 +7,9 @@ export const migrationSteps = [
   'connected',
   'prepared',
   'frozen',
-  'pages-sent',
   'captured',
   'image-sent',
+  'pages-sent',
   'ready',
 ] as const;
 export type MigrationStep = (typeof migrationSteps)[number];

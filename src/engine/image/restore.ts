@@ -296,15 +296,17 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
 const CAP_CHECKPOINT_RESTORE = 40;
 
 /** Keeps the one capability that clone3 with set_tid needs, in the body's own user namespace; capset(2), version 3. */
-function dropCapabilities(stub: Stub, session: Injection): void {
+function dropCapabilities(stub: Stub): InjectedCall {
   const { memory } = stub;
-  const at = layout.scratch >> 2;
+  const header = 256; // behind what is registered
+  const data = header + 16;
+  const at = (layout.scratch + header) >> 2;
   memory.u32.fill(0, at, at + 16);
   memory.u32[at] = 0x20080522;
   const high = at + 4 + 3;
   memory.u32[high] = 1 << (CAP_CHECKPOINT_RESTORE - 32); // effective
   memory.u32[high + 1] = 1 << (CAP_CHECKPOINT_RESTORE - 32); // permitted
-  session.must('drop capabilities', [[nr.capset, stub.scratchAddress(0), stub.scratchAddress(16)]]);
+  return [nr.capset, stub.scratchAddress(header), stub.scratchAddress(data)];
 }
 
 /** CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: what makes a task a thread of the same process. */
@@ -345,11 +347,10 @@ export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[
 /** Sets a stopped thread's registrations and capabilities; registers and mask follow by `setThreadContext`. */
 export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage): void {
   using session = stub.borrow(task);
-  const results = session.run(registrationCalls(stub, image));
+  const results = session.run([...registrationCalls(stub, image), dropCapabilities(stub)]); // both belong to each thread
   // sigaltstack fails with EPERM while the thread runs on it: it is the same stack then.
   if (results.slice(1).some((result) => result < 0))
     throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
-  dropCapabilities(stub, session); // they belong to each thread
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {
