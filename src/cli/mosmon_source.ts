@@ -84,7 +84,19 @@ const STATES: Readonly<Record<NodeRow['state'], NodeFigures['state']>> = {
   connecting: 'connecting',
 };
 
+/** A node says 0 of what it does not know (src/gossip/entry.ts). */
 export function figuresOf(row: NodeRow): NodeFigures {
-  const { name, address, self, state, rttMs, why } = row;
-  return { name, address, self, state: STATES[state], rttMs, why };
+  const { name, address, self, state, rttMs, why, ageMs, measured } = row;
+  const known: NodeFigures = { name, address, self, state: STATES[state], rttMs, why, ageMs };
+  if (measured === undefined) return known;
+  const { localIo, remoteIo, localIpc: _, remoteIpc: __, speed, cpus, version, architecture: ___, ...same } = measured;
+  return {
+    ...known,
+    ...same,
+    speed: speed || undefined,
+    cpus: cpus || undefined,
+    version: version || undefined,
+    ioBytesPerSecond: localIo.bytesPerSecond + remoteIo.bytesPerSecond,
+    ioCallsPerSecond: localIo.callsPerSecond + remoteIo.callsPerSecond,
+  };
 }

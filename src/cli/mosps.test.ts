@@ -75,9 +75,18 @@ test("mosps leaves out other users' processes unless told otherwise", { skip: wh
   assert.match((await runLauncher('mosps', ['-a'], { env, uid: 1 })).stdout, /sort/);
 });
 
+test('mosps shows only what is asked for: own, local', async () => {
+  const own = await mosps('--mine');
+  assert.match(own.stdout, /sort/);
+  assert.doesNotMatch(own.stdout, /theirs/);
+  const local = await mosps('--local', '--all');
+  assert.match(local.stdout, /^4194302 /m);
+  assert.doesNotMatch(local.stdout, /^419430[01] /m);
+});
+
 test('mosps --nodes shows each node, and why it is not up', async () => {
   const { stdout } = await mosps('--nodes');
-  assert.match(stdout, /^n1 .* up \(this\)$/m);
+  assert.match(stdout, /^n1 .* up \(this\) .* \d+ +[\d.]+ +\d+ +\d+ % +[\d.]+ [KMGT]B +\d+ +\d+$/m);
   assert.match(stdout, /^n2 .* down .*nothing accepts connections there$/m);
 });
 
@@ -94,6 +103,8 @@ test('mosps --calls shows what a process asked its home for', async () => {
 test('mosps says what is wrong with its options', async () => {
   const wrong: [args: string[], code: number, message: RegExp][] = [
     [['--node'], 2, /no option --node; did you mean "--nodes"\?/],
+    [['-a', '-m'], 2, /exclude each other/],
+    [['-l', '-g'], 2, /exclude each other/],
     [['5'], 2, /nothing to do with "5"/],
     [['--calls', 'x'], 2, /"x" is not a process id/],
     [['--calls', '4194303'], 1, /there is no such process/],

@@ -1,14 +1,14 @@
 /** mosps: shows the processes that moved, may move or are guests here, and the nodes. */
 import type { CommandLine } from '../lib/arguments.ts';
-import { EXIT } from '../lib/exit_codes.ts';
+import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { jsonLine } from '../lib/json_lines.ts';
-import { layoutTable, type Column } from '../lib/table.ts';
 import type { CommandClient } from '../wire/command_client.ts';
 import type { MosdList, NodeRow } from '../wire/command_protocol.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
 import { callTable } from './call_table.ts';
 import { mosps } from './commands/mosps.ts';
 import { withDaemon } from './daemon_client.ts';
+import { nodeTable } from './node_table.ts';
 import { processTable } from './process_table.ts';
 import { runCommand } from './run_command.ts';
 import { writeOut } from './output.ts';
@@ -26,19 +26,35 @@ async function show(mosd: CommandClient, { flags, values }: Line): Promise<strin
   }
   if (flags.has('nodes')) {
     const nodes = await mosd.nodes();
-    return json ? jsonLine(nodes) : nodeTable(nodes);
+    if (json) return jsonLine(nodes);
+    return painted(
+      nodeTable(nodes, outputWidth()),
+      nodes.map(({ state }) => STATE_COLOURS[state]),
+    );
   }
-  const list = filtered(await mosd.list(), { all: flags.has('all'), job: values.get('job') });
+  const list = filtered(await mosd.list(), { whose: whoseOf(flags), job: values.get('job') });
   if (json) return jsonLine({ ...withUsers(list), nodes: await mosd.nodes() });
-  return flags.has('guests') ? table(list.guests) : table([...list.away, ...list.home, ...list.returned]);
+  if (flags.has('guests')) return table(list.guests);
+  return table([...(flags.has('local') ? [] : list.away), ...list.home, ...list.returned]);
 }
 
-/** A user's own processes. Guests belong to users of other nodes, whose ids mean nothing here. */
-function filtered(list: MosdList, { all, job }: { all: boolean; job: string | undefined }): MosdList {
+/** @returns a user id; undefined for all */
+function whoseOf(flags: Line['flags']): number | undefined {
+  if (flags.has('all') && flags.has('mine')) throw usage('options --all and --mine exclude each other');
+  if (flags.has('local') && flags.has('guests')) throw usage('options --local and --guests exclude each other');
   const me = process.getuid?.() ?? 0;
-  const mine = (rows: ProcessRow[]): ProcessRow[] =>
-    rows.filter((row) => (all || me === 0 || row.uid === me) && (job === undefined || row.job === job));
-  return { ...list, away: mine(list.away), home: mine(list.home), returned: mine(list.returned) };
+  return flags.has('all') || (me === 0 && !flags.has('mine')) ? undefined : me;
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(message, EXIT.usage);
+}
+
+/** Guests belong to users of other nodes, whose ids mean nothing here. */
+function filtered(list: MosdList, { whose, job }: { whose: number | undefined; job: string | undefined }): MosdList {
+  const wanted = (rows: ProcessRow[]): ProcessRow[] =>
+    rows.filter((row) => (whose === undefined || row.uid === whose) && (job === undefined || row.job === job));
+  return { ...list, away: wanted(list.away), home: wanted(list.home), returned: wanted(list.returned) };
 }
 
 function withUsers(list: MosdList): object {
@@ -53,29 +69,11 @@ function withUsers(list: MosdList): object {
   };
 }
 
-const left = (title: string): Column => ({ title, align: 'left' });
-const right = (title: string): Column => ({ title, align: 'right' });
-
 function table(rows: readonly ProcessRow[]): string {
   return painted(processTable(rows, { width: outputWidth(), userName: userNames() }));
 }
 
 const STATE_COLOURS: Readonly<Record<NodeRow['state'], Colour>> = { up: 'green', connecting: 'yellow', down: 'red' };
-
-function nodeTable(nodes: readonly NodeRow[]): string {
-  const columns = [left('NODE'), left('ADDRESS'), left('STATE'), right('RTT'), left('WHY')];
-  const cells = nodes.map((node) => [
-    node.name,
-    `${node.address} ${node.port}`,
-    node.self ? `${node.state} (this)` : node.state,
-    node.rttMs === undefined ? '' : `${node.rttMs.toFixed(2)} ms`,
-    node.why ?? '',
-  ]);
-  return painted(
-    layoutTable(columns, cells, outputWidth()),
-    nodes.map(({ state }) => STATE_COLOURS[state]),
-  );
-}
 
 /** The titles in the background, rows as told. */
 function painted([titles, ...rows]: string[], colours: readonly Colour[] = []): string {

@@ -3,17 +3,11 @@
  * sentences, go to lines of their own. Nothing is cut but the names of programs.
  */
 import { formatBytes, formatCount, formatMilliseconds } from '../lib/format.ts';
-import { layoutTable, type Column } from '../lib/table.ts';
+import { fittingTable, type Field } from '../lib/fitting_table.ts';
 import type { ProcessRow } from '../wire/engine_protocol.ts';
 
-interface Field extends Column {
-  /** Fields with the largest number are left out first. */
-  rank: number;
-  of: (row: ProcessRow) => string;
-}
-
 /** @param userName Of a user id. */
-function fields(userName: (uid: number) => string): Field[] {
+function fields(userName: (uid: number) => string): Field<ProcessRow>[] {
   return [
     { title: 'PID', align: 'right', rank: 0, of: ({ pid }) => String(pid) },
     { title: 'USER', align: 'left', rank: 6, of: ({ uid }) => userName(uid) },
@@ -43,31 +37,11 @@ export function processTable(
   const ordered = rows.toSorted((a, b) => a.pid - b.pid);
   const all = fields(userName).filter(({ title }) => title !== 'JOB' || rows.some(({ job }) => job !== undefined));
   if (width === Infinity) {
-    const why: Field = { title: 'WHY', align: 'left', rank: 0, of: ({ reason }) => sentence(reason) };
-    return lines([...all, why], ordered, width);
+    const why: Field<ProcessRow> = { title: 'WHY', align: 'left', rank: 0, of: ({ reason }) => sentence(reason) };
+    return fittingTable([...all, why], ordered, width);
   }
-  const fitting = fit(all, ordered, width);
-  const [titles, ...table] = lines(fitting, ordered, width);
+  const [titles, ...table] = fittingTable(all, ordered, width);
   return [titles, ...table.flatMap((line, index) => [line, ...reasonLines(sentence(ordered[index].reason), width)])];
-}
-
-function lines(columns: readonly Field[], rows: readonly ProcessRow[], width: number): string[] {
-  return layoutTable(
-    columns,
-    rows.map((row) => columns.map(({ of }) => of(row))),
-    width,
-  );
-}
-
-/** As many columns as there is room for. */
-function fit(all: readonly Field[], rows: readonly ProcessRow[], width: number): readonly Field[] {
-  let columns = all;
-  for (;;) {
-    const needed = Math.max(...lines(columns, rows, Infinity).map((line) => line.length));
-    const worst = Math.max(...columns.map(({ rank }) => rank));
-    if (needed <= width || worst === 0) return columns;
-    columns = columns.filter(({ rank }) => rank !== worst);
-  }
 }
 
 const INDENT = '    ';

@@ -6,6 +6,7 @@ export interface Column {
 }
 
 const GAP = '  ';
+export const GAP_WIDTH = GAP.length;
 
 /**
  * Lays out rows under their titles.
@@ -15,7 +16,7 @@ const GAP = '  ';
 export function layoutTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
   const printable = rows.map((row) => row.map(withoutControls));
   const widths = columns.map((column, index) =>
-    Math.max(column.title.length, ...printable.map((row) => (row[index] ?? '').length)),
+    printable.reduce((most, row) => Math.max(most, (row[index] ?? '').length), column.title.length),
   );
   const line = (cells: readonly string[]): string => {
     const padded = columns.map(({ align }, index) => pad(cells[index] ?? '', widths[index] ?? 0, align));

@@ -85,8 +85,8 @@ function columnsOf(state: MonitorState, nameWidth: number): TableColumn<NodeFigu
     right('CPUS', 4, 3, ({ cpus }) => formatMaybe(cpus, (value) => formatCount(Number(value.toFixed(2))))),
     right('SPEED', 6, 2, (node) => formatMaybe(node.speed, speed.write)),
     right('UTIL', 5, 1, (node) => formatMaybe(node.utilisation, utilisation.write)),
-    right('MEMORY USED', 17, 4, ({ freeMemory, totalMemory }) => formatUse(freeMemory, totalMemory)),
-    right('SWAP USED', 17, 10, ({ freeSwap, totalSwap }) => formatUse(freeSwap, totalSwap)),
+    right('MEMORY USED', 18, 4, ({ freeMemory, totalMemory }) => formatUse(freeMemory, totalMemory)),
+    right('SWAP USED', 18, 10, ({ freeSwap, totalSwap }) => formatUse(freeSwap, totalSwap)),
     right('GUESTS', 6, 1, ({ guests }) => formatMaybe(guests)),
     right('AWAY', 5, 5, ({ away }) => formatMaybe(away)),
     right('I/O /s', 8, 6, ({ ioBytesPerSecond }) =>

@@ -1,6 +1,7 @@
 /** What mosd does for the commands: checks the request and the right to make it, and lets the engine do it. */
 import * as v from 'valibot';
 
+import type { InformationVector, KnownNode } from '../gossip/entry.ts';
 import type { NodeConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { MosdHello, MosdList, NodeRow, RunOptions, RunResult } from '../wire/command_protocol.ts';
@@ -28,6 +29,7 @@ export interface CommandsOptions {
   placement: Placement;
   /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
   targetOf: (node: string) => Promise<GuestAddress | undefined>;
+  board: InformationVector;
   feed: EventFeed;
   log: Log;
   /** Ends mosd, after the answer is out. */
@@ -84,7 +86,8 @@ export class Commands {
       self: true,
       why: down,
     };
-    return [self, ...this.#options.peers.map((peer) => peer.status())];
+    const rows = [self, ...this.#options.peers.map((peer) => peer.status())];
+    return rows.map((row) => ({ ...row, ...measurementOf(this.#options.board.node(row.name)) }));
   }
 
   #list(): Promise<MosdList> {
@@ -180,4 +183,10 @@ export class Commands {
     await jobs.dissolve();
     setImmediate(stop);
   }
+}
+
+function measurementOf(known: KnownNode | undefined): Pick<NodeRow, 'ageMs' | 'measured'> {
+  if (known?.entry === undefined) return {};
+  const { cpuFeatures: _, ...measured } = known.entry;
+  return { ageMs: Math.round(known.ageMs), measured };
 }

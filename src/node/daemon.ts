@@ -99,6 +99,7 @@ export class Daemon {
       jobs,
       placement: this.#placement,
       targetOf: target,
+      board,
       feed,
       log,
       stop,

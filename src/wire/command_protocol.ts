@@ -76,6 +76,44 @@ export interface NodeRow extends PeerConfig {
   rttMs?: number;
   /** Why it is not up. */
   why?: string;
+  /** Since it measured itself, milliseconds; absent while nothing has been heard of it. */
+  ageMs?: number;
+  /** What it last said of itself. */
+  measured?: NodeMeasurement;
+}
+
+/** A node's entry (src/gossip/entry.ts, which explains the fields), without what only the balancer needs. 0 is unknown. */
+export interface NodeMeasurement {
+  load: number;
+  speed: number;
+  cpus: number;
+  architecture: string;
+  freeMemory: number;
+  totalMemory: number;
+  freeSwap: number;
+  totalSwap: number;
+  pressure: { cpu: number; memory: number; io: number };
+  utilisation: number;
+  localIo: { callsPerSecond: number; bytesPerSecond: number };
+  remoteIo: { callsPerSecond: number; bytesPerSecond: number };
+  localIpc: { callsPerSecond: number; bytesPerSecond: number };
+  remoteIpc: { callsPerSecond: number; bytesPerSecond: number };
+  guests: number;
+  maxGuests: number;
+  away: number;
+  status: {
+    stay: boolean;
+    lstay: boolean;
+    block: boolean;
+    hostingOnly: boolean;
+    leaving: boolean;
+    ownerPresent: boolean;
+    engineDown: boolean;
+  };
+  clockOffsetMs: number;
+  version: string;
+  uptimeSeconds: number;
+  users: number;
 }
 
 /** Something that changes what `list` shows; what it is like now is to be asked. */

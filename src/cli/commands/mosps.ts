@@ -5,16 +5,18 @@ export const mosps = describeCommand({
   name: 'mosps',
   verb: 'ps',
   summary: 'show programs that moved or may move, and the nodes',
-  usage: ['[--all] [--guests] [-J NAME] [--json]', '--nodes [--json]', '--calls PID [--json]'],
+  usage: ['[--all|--mine] [--local|--guests] [-J NAME] [--json]', '--nodes [--json]', '--calls PID [--json]'],
   about: [
     'Shows your programs that were started by mosrun or that moved: those that are away, those at home, and why the ' +
       'ones that came back did.',
   ],
   options: {
     all: { short: 'a', text: 'of all users (root sees all anyway)' },
+    mine: { short: 'm', text: 'only your own, also if you are root' },
+    local: { short: 'l', text: 'only those that are at home now' },
     guests: { short: 'g', text: 'the guests of other nodes that run here, instead' },
     job: { short: 'J', value: { name: 'NAME', kind: 'job' }, text: 'only jobs of this name (mosrun -J)' },
-    nodes: { text: 'the nodes: whether each can be reached, and if not, why' },
+    nodes: { text: 'the nodes: load, speed, memory and guests of each, or why it cannot be reached' },
     calls: {
       value: { name: 'PID', kind: 'pid' },
       text: 'how often PID asked its home for what, and why it came home',
