@@ -14,6 +14,7 @@ import { Guest } from './host/arrival.ts';
 import type { HostContext } from './host/host_context.ts';
 import { StaysHome } from './image/stays_home.ts';
 import type { Absence, HomeContext } from './home/absence.ts';
+import { AdoptedMemory } from './home/adopted_memory.ts';
 import { Convoy } from './home/convoy.ts';
 import { Departure } from './home/departure.ts';
 import type { Peer, Progress, Traveller } from './image/departure_types.ts';
@@ -215,6 +216,7 @@ class EngineWorker {
     if (away !== undefined)
       throw new CannotFreeze(pid, 'busy', `it shares memory with process ${away}, which is not here`);
     if (pids.length > mostCompanions) throw new StaysHome(pid, `it shares memory with ${pids.length - 1} processes`);
+    using _memory = await AdoptedMemory.of(this.#loop, pids);
     const convoy = pids.length > 1 ? new Convoy(this.#loop, pids) : undefined;
     const [first, ...others] = pids.map((each) => new Departure(this.#home, each, to, convoy));
     const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, { convoy, passing }, () => {})));

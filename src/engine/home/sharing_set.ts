@@ -7,6 +7,7 @@ import { must } from '../../sys/errors.ts';
 import { kernel } from '../../sys/kernel.ts';
 import { withCString } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
+import { sharedMemoryName } from '../image/live_files.ts';
 import type { FileImage } from '../image/image.ts';
 
 export interface SetMember {
@@ -57,7 +58,7 @@ export class SharingSet {
     let descriptor = this.#made.get(identity);
     if (descriptor === undefined) {
       descriptor = must(
-        withCString('mosix-shared', (name) => kernel.call(nr.memfd_create, name, 1)),
+        withCString(sharedMemoryName, (name) => kernel.call(nr.memfd_create, name, 1)),
         'memfd_create',
       );
       must(kernel.call(nr.ftruncate, descriptor, size), 'ftruncate', { size });

@@ -1,14 +1,12 @@
 /** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
 import fs from 'node:fs';
 import { livingThread, mappingFlags, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
+import { isUnnamedMemory } from '../image/live_files.ts';
 import { StaysHome } from '../image/stays_home.ts';
 import type { AddressSpace } from '../image/image.ts';
 
 /** Bytes of live files that are compared once a second, and whenever home may look at them. */
 export const mostLiveBytes = 256 << 20;
-
-/** What the kernel calls shared anonymous memory. */
-const anonymous = '/dev/zero (deleted)';
 
 interface Process {
   pid: number;
@@ -127,7 +125,7 @@ export function refuseSharers(
   const bytes = space.files.reduce((sum, file) => sum + (file.live === 'file' ? file.size : 0), 0);
   if (bytes > mostLiveBytes) throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files shared and writable`);
   const keys = [...new Set(live.map(fileKey))];
-  const names = looks.open ? live.map(({ name }) => name).filter((name) => name !== anonymous) : [];
+  const names = looks.open ? live.map(({ name }) => name).filter((name) => !isUnnamedMemory(name)) : [];
   const sharer = otherSharer(pid, { keys, names, companions: looks.companions });
   if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
   // A copy that does not follow what is written through the shared mapping would be wrong.
@@ -135,6 +133,7 @@ export function refuseSharers(
   if (twice) throw new StaysHome(pid, `it maps ${twice.name} both shared and otherwise`);
 }
 
-function fileKey(m: Mapping): string {
+/** Device and inode, as in /proc/PID/maps. */
+export function fileKey(m: Mapping): string {
   return `${m.device} ${m.inode}`;
 }

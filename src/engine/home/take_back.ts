@@ -1,12 +1,12 @@
 /** Bringing a body back into its deputy: the address space is made to match, pages are written, threads resume natively. */
 import { close, openPath } from '../../sys/descriptors.ts';
-import { mappings } from '../../sys/procfs.ts';
+import { mappings, type Mapping } from '../../sys/procfs.ts';
 import type { StoppedTask } from '../../sys/ptrace.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { ifThere, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
-import { pathOfMapped } from '../image/mapping_source.ts';
+import { holdMemory, letGoOfMemory, pathOfMapped } from '../image/mapping_source.ts';
 import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
 import { markRings } from '../image/rings.ts';
@@ -33,12 +33,13 @@ export class MappedFiles {
   readonly #files = new Map<string, { descriptor: number; users: number }>();
   readonly #live = new Map<string, string>();
 
-  /** Remembers a file by a path that opens it now. */
-  remember(image: FileImage, path: string): void {
+  /** Remembers a file by a path that opens it now. @param mapping where it is mapped at home, if it is */
+  remember(image: FileImage, path: string, mapping?: Mapping): void {
     if (this.#files.has(image.identity)) return;
     const descriptor = openPath(path, image.live ? O_RDWR : 0);
     this.#files.set(image.identity, { descriptor, users: 1 });
     if (image.live) this.#live.set(image.identity, identityOf(descriptor));
+    if (image.live === 'memory' && mapping) holdMemory(mapping, descriptor);
   }
 
   /** Device and inode of the live files. */
@@ -61,7 +62,7 @@ export class MappedFiles {
     for (const m of mappings(pid)) {
       if (m.inode === 0) continue;
       const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
-      if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), pathOfMapped(pid, m)));
+      if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), pathOfMapped(pid, m), m));
     }
   }
 
@@ -70,7 +71,11 @@ export class MappedFiles {
   }
 
   free(): void {
-    for (const file of this.#files.values()) if (--file.users === 0) close(file.descriptor);
+    for (const file of this.#files.values())
+      if (--file.users === 0) {
+        letGoOfMemory(file.descriptor);
+        close(file.descriptor);
+      }
     this.#files.clear();
     this.#live.clear();
   }

@@ -1,6 +1,6 @@
 /** The files that a guest maps: their content comes from home or is in this node's cache already. */
 import fs from 'node:fs';
-import type { Mapping } from '../../sys/procfs.ts';
+import { mappings, type Mapping } from '../../sys/procfs.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { frameType } from '../../wire/frames.ts';
@@ -8,7 +8,7 @@ import type { Body } from './body.ts';
 import type { BodyCall } from './body_call.ts';
 import type { FileMapping } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
-import { pathOfMapped } from '../image/mapping_source.ts';
+import { pathIfAny } from '../image/mapping_source.ts';
 import { CachedFile, type FileCache } from './file_cache.ts';
 import type { MappableFile } from '../image/mappable_file.ts';
 import type { FileImage } from '../image/image.ts';
@@ -135,8 +135,7 @@ export class GuestFiles {
     const file = [...this.#files.values()].find((f) => f.inode === mapping.inode);
     if (file || !live) return file?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 };
     // Shared anonymous memory that the program made here.
-    const { size } = fs.statSync(pathOfMapped(pid, mapping));
-    return { identity: `made away ${mapping.inode}`, size, live: 'memory' };
+    return { identity: `made away ${mapping.inode}`, size: sizeOfMemory(pid, mapping), live: 'memory' };
   }
 
   /** Of a live file. */
@@ -193,4 +192,12 @@ export class GuestFiles {
     for (const file of this.#files.values()) if (file instanceof CachedFile) this.#cache.release(file);
     for (const file of this.#live.splice(0)) if (file.free()) this.#group.delete(file.image.identity);
   }
+}
+
+/** As far as it is mapped, where nothing else tells. */
+function sizeOfMemory(pid: number, mapping: Mapping): number {
+  const path = pathIfAny(pid, mapping);
+  if (path !== undefined) return fs.statSync(path).size;
+  const all = mappings(pid).filter(({ device, inode }) => device === mapping.device && inode === mapping.inode);
+  return Math.max(...all.map((m) => m.offset + m.end - m.start));
 }

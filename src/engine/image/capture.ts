@@ -20,7 +20,7 @@ import { peek, type Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { Registers } from '../../sys/x64/registers.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
-import { dataRanges } from './live_files.ts';
+import { dataRanges, isUnnamedMemory } from './live_files.ts';
 import { carryCall, isCutShort } from '../task/interrupted_calls.ts';
 import {
   madeAs,
@@ -39,7 +39,7 @@ import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
 import { timeoutOf } from '../task/timed_waits.ts';
-import { pathOfMapped } from './mapping_source.ts';
+import { pathIfAny, pathOfMapped } from './mapping_source.ts';
 import { StaysHome } from './stays_home.ts';
 import { captureTimers, intervalCalls, intervalsSize, withoutTimers } from './timers.ts';
 
@@ -65,7 +65,7 @@ export function identifyByStat(node: string): IdentifyFile {
 
 /** @param of `key`: device and inode, `name`: the file's, both as in /proc/PID/maps */
 export function liveImage(node: string, of: { key: string; name: string }, size: number): FileImage {
-  const live = of.name === '/dev/zero (deleted)' ? 'memory' : 'file'; // shared anonymous memory; proc(5)
+  const live = isUnnamedMemory(of.name) ? 'memory' : 'file';
   return { identity: `${node} live ${of.key}`, size, live };
 }
 
@@ -371,6 +371,7 @@ export function contentRanges(
 function liveRanges(pid: number, m: MappingImage, descriptor: number | undefined): Range[] {
   if (descriptor !== undefined) return dataRanges(descriptor, m);
   const mapping = mappings(pid).find(({ start }) => start === m.start);
-  const path = mapping && pathOfMapped(pid, mapping);
-  return path === undefined ? [] : dataRanges(path, m);
+  const path = mapping && pathIfAny(pid, mapping);
+  // Without root, memory that was made away cannot be asked where it is empty.
+  return path === undefined ? [{ address: m.start, length: m.end - m.start }] : dataRanges(path, m);
 }

@@ -49,6 +49,14 @@ export function dataRanges(file: number | string, m: { start: number; end: numbe
   }
 }
 
+/** What memory that members of a set share is called where we made it (memfd_create(2)). */
+export const sharedMemoryName = 'mosix-shared';
+
+/** Whether a name in /proc/PID/maps is that of shared memory that no path opens: anonymous, or ours (proc(5)). */
+export function isUnnamedMemory(name: string): boolean {
+  return name === '/dev/zero (deleted)' || name === `/memfd:${sharedMemoryName} (deleted)`;
+}
+
 /** A part of a live file that has changed. */
 export interface Change {
   offset: number;
