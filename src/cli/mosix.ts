@@ -4,9 +4,11 @@ import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { suggestion } from '../lib/suggest.ts';
 import { COMMANDS, MOSIX } from './commands/table.ts';
 import { attach } from './mosix_attach.ts';
+import { cluster, leave, revoke, rotateCa, set, token } from './mosix_cluster.ts';
 import { calls } from './mosix_calls.ts';
 import { completion } from './mosix_completion.ts';
 import { doctor } from './mosix_doctor.ts';
+import { init, join } from './mosix_init.ts';
 import { logs } from './mosix_logs.ts';
 import { status } from './mosix_status.ts';
 import { down, up } from './mosix_up.ts';
@@ -15,7 +17,24 @@ import { exitWith, perform } from './run_command.ts';
 type Verb = (args: readonly string[]) => Promise<number>;
 
 /** bin/launch.sh hands the other verbs to their own commands. */
-const OWN: Readonly<Record<string, Verb>> = { up, down, status, doctor, logs, attach, calls, completion };
+const OWN: Readonly<Record<string, Verb>> = {
+  up,
+  down,
+  init,
+  token,
+  join,
+  leave,
+  cluster,
+  set,
+  revoke,
+  'rotate-ca': rotateCa,
+  status,
+  doctor,
+  logs,
+  attach,
+  calls,
+  completion,
+};
 
 async function main({ operands: [name, ...args] }: CommandLine<typeof MOSIX.options>): Promise<number> {
   if (name === undefined) throw new CommandError('what is to be done? mosix --help lists the verbs', EXIT.usage);

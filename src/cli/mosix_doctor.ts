@@ -3,11 +3,13 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 
 import type { CommandLine } from '../lib/arguments.ts';
-import { configFile, loadConfig, loadKey } from '../lib/config.ts';
+import { configFile, loadConfig } from '../lib/config.ts';
 import { messageOf } from '../lib/errors.ts';
 import { EXIT } from '../lib/exit_codes.ts';
 import { jsonLine } from '../lib/json_lines.ts';
 import { cgroupDirectory } from '../sys/cgroups.ts';
+import { isDue } from '../wire/identity/found_cluster.ts';
+import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { doctor as command } from './commands/node_verbs.ts';
 import { withDaemon } from './daemon_client.ts';
 import { writeOut } from './output.ts';
@@ -107,20 +109,28 @@ function cgroups(): Finding {
 
 function configuration(): Finding[] {
   const file = configFile(undefined);
-  if (!existsSync(file)) return [{ what: 'configuration', state: 'missing', text: `no ${file}; mosix up makes one` }];
+  if (!existsSync(file))
+    return [{ what: 'configuration', state: 'missing', text: `no ${file}; mosix init or mosix join makes one` }];
   try {
-    const { name, address, keyFile, peers } = loadConfig(file);
-    const own: Finding = {
-      what: 'configuration',
-      state: 'ok',
-      text: `${file}: node ${name} at ${address}, other nodes: ${peers.length}`,
-    };
-    if (process.geteuid?.() !== 0) return [own, { what: 'key', state: 'ok', text: 'only root can look at it' }];
-    loadKey(keyFile);
-    return [own, { what: 'key', state: 'ok', text: keyFile }];
+    const { name, address, stateDir } = loadConfig(file);
+    const own: Finding = { what: 'configuration', state: 'ok', text: `${file}: node ${name} at ${address}` };
+    if (process.geteuid?.() !== 0) return [own, { what: 'identity', state: 'ok', text: 'only root can look at it' }];
+    return [own, identity(stateDir)];
   } catch (error) {
     return [{ what: 'configuration', state: 'missing', text: messageOf(error) }];
   }
+}
+
+function identity(stateDir: string): Finding {
+  const present = new IdentityStore(stateDir).load();
+  if (present === undefined)
+    return { what: 'identity', state: 'missing', text: 'this node is in no cluster: mosix init or mosix join TOKEN' };
+  const { cluster, nodes } = present.charter;
+  return finding('identity', !isDue(present.certificate, present.charter, Date.now()), {
+    ok: `cluster "${cluster}" of ${nodes.length} nodes`,
+    otherwise: 'the certificate of this node is due for renewal; mosd does that while it runs and reaches the issuer',
+    worse: true,
+  });
 }
 
 async function daemons(): Promise<Finding[]> {

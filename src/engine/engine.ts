@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { configFile, loadConfig, type NodeConfig } from '../lib/config.ts';
 import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
@@ -15,6 +15,7 @@ import { preferThisThread } from '../sys/priority.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { CallList, MoveResult } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
+import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { CallHistory } from './call_history.ts';
 import type { CallCounts } from './image/call_statistics.ts';
 import { removeLeftCgroups } from './host/cgroup.ts';
@@ -411,7 +412,9 @@ function main(): void {
   preferThisThread();
   removeLeftCgroups();
   fs.mkdirSync(config.runDir, { recursive: true });
-  const engine = new Engine(config, loadKey(config.keyFile));
+  const identity = new IdentityStore(config.stateDir).load();
+  if (identity === undefined) throw new Error('Cannot start the engine: this node belongs to no cluster');
+  const engine = new Engine(config, Buffer.from(identity.charter.gossipKeys[0], 'base64'));
   fs.writeFileSync(path.join(config.runDir, 'engine.pid'), `${process.pid}\n`);
   serve(engine, path.join(config.runDir, 'engine.sock'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

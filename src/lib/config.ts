@@ -1,29 +1,24 @@
 /**
- * The configuration of a node: a TOML file that mosd and the engine read, and the cluster's key beside it.
+ * The configuration of a node: a TOML file that mosd and the engine read. What the whole cluster agrees on is not in it
+ * (wire/identity/charter.ts).
  *
  * Promise: whatever is wrong is said with the file, the key and what would be right; nothing unknown is ignored,
  * because a mistyped key that silently does nothing costs an afternoon.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 
 import { reasonOf } from './errors.ts';
 import { isNodeName, NODE_NAME_RULE } from './node_name.ts';
-import { DEFAULT_CONFIG_FILE, DEFAULT_KEY_FILE, DEFAULT_RUN_DIR, type PeerConfig } from './places.ts';
+import { DEFAULT_CONFIG_FILE, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, PORTS, type PeerConfig } from './places.ts';
 import { suggestion } from './suggest.ts';
 
-/** Between two mosd. */
-const DEFAULT_PORT = 7100;
-/** Between two engines. */
-const DEFAULT_GUEST_PORT = 7101;
 /** In gossip this stands for no limit. */
 const MOST_GUESTS = 65_535;
-const KEY_DIGITS = /^[0-9a-fA-F]{64}$/;
 
 export interface NodeConfig extends PeerConfig {
-  keyFile: string;
   /** Programs of jobs move by themselves; false: only by command. */
   balance: boolean;
   /** Of one CPU, 10000 is standard; undefined: it is measured. */
@@ -32,12 +27,13 @@ export interface NodeConfig extends PeerConfig {
   maxGuests: number;
   /** Guests leave while somebody is logged in. */
   workstation: boolean;
+  /** Sockets and journals. */
   runDir: string;
-  /** The other nodes; an entry for this node itself is left out, so that one list serves all nodes. */
-  peers: PeerConfig[];
+  /** This node's identity: see wire/identity/identity_store.ts. */
+  stateDir: string;
 }
 
-/** The configuration or the key cannot be used. */
+/** The configuration cannot be used. */
 export class ConfigError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -53,29 +49,6 @@ export function configFile(given: string | undefined): string {
 /** @throws ConfigError */
 export function loadConfig(file: string): NodeConfig {
   return parseConfig(read(file, 'the configuration'), file);
-}
-
-/**
- * Reads the cluster's key: 64 hex digits in a file that nobody but its owner may read.
- * @throws ConfigError
- */
-export function loadKey(file: string): Uint8Array {
-  const text = read(file, 'the cluster key').trim();
-  const { mode, uid } = statSync(file);
-  const me = process.geteuid?.() ?? 0;
-  if ((mode & 0o077) !== 0) {
-    const octal = (mode & 0o777).toString(8).padStart(4, '0');
-    throw new ConfigError(
-      `Cannot use the cluster key ${file}: others may read it (mode ${octal}); run: chmod 600 ${file}`,
-    );
-  }
-  if (uid !== me && uid !== 0)
-    throw new ConfigError(`Cannot use the cluster key ${file}: it belongs to user ${uid}, not to user ${me}`);
-  if (!KEY_DIGITS.test(text))
-    throw new ConfigError(
-      `Cannot use the cluster key ${file}: it must be 64 hex digits and nothing else; make one with: openssl rand -hex 32`,
-    );
-  return Uint8Array.fromHex(text);
 }
 
 const port = v.pipe(
@@ -94,17 +67,13 @@ const path = v.pipe(
   v.check((text) => text.startsWith('/'), 'must be an absolute path'),
 );
 
-const peerEntries = {
+const nodeSchema = v.strictObject({
   name,
   address,
-  port: v.optional(port, DEFAULT_PORT),
-  guest_port: v.optional(port, DEFAULT_GUEST_PORT),
-};
-const peerSchema = v.strictObject(peerEntries);
-const nodeSchema = v.strictObject({
-  ...peerEntries,
-  key_file: v.optional(path, DEFAULT_KEY_FILE),
+  port: v.optional(port, PORTS.control),
+  guest_port: v.optional(port, PORTS.guest),
   run_dir: v.optional(path, DEFAULT_RUN_DIR),
+  state_dir: v.optional(path, DEFAULT_STATE_DIR),
   balance: v.optional(v.picklist(['on', 'off'], 'must be "on" or "off"'), 'on'),
   speed: v.optional(v.pipe(v.number('must be a number'), v.minValue(1, 'must be at least 1'))),
   max_guests: v.optional(
@@ -112,7 +81,6 @@ const nodeSchema = v.strictObject({
     MOST_GUESTS,
   ),
   workstation: v.optional(v.boolean('must be true or false'), false),
-  peers: v.optional(v.array(peerSchema, 'must be a list: write each peer as [[peers]]'), []),
 });
 
 /**
@@ -124,27 +92,26 @@ export function parseConfig(text: string, file: string): NodeConfig {
   if (!result.success)
     throw new ConfigError(`Cannot use the configuration ${file}: ${result.issues.map(describe).join('; ')}`);
   const {
-    key_file: keyFile,
+    port: control,
+    guest_port: guestPort,
     run_dir: runDir,
-    peers,
-    balance,
-    speed,
+    state_dir: stateDir,
     max_guests: maxGuests,
-    workstation,
-    ...own
+    balance,
+    ...rest
   } = result.output;
-  const config = {
-    ...peerOf(own),
-    keyFile,
+  if (control === guestPort)
+    throw new ConfigError(`Cannot use the configuration ${file}: port and guest_port are both ${control}`);
+  return {
+    ...rest,
+    port: control,
+    guestPort,
     runDir,
-    balance: balance === 'on',
-    speed,
+    stateDir,
     maxGuests,
-    workstation,
-    peers: peers.filter((peer) => peer.name !== own.name).map(peerOf),
+    speed: rest.speed,
+    balance: balance === 'on',
   };
-  checkConsistency(config, file);
-  return config;
 }
 
 function parseToml(text: string, file: string): unknown {
@@ -157,39 +124,12 @@ function parseToml(text: string, file: string): unknown {
   }
 }
 
-function peerOf(entry: v.InferOutput<typeof peerSchema>): PeerConfig {
-  return { name: entry.name, address: entry.address, port: entry.port, guestPort: entry.guest_port };
-}
-
-function checkConsistency(config: NodeConfig, file: string): void {
-  const seen = new Map<string, string>([[`${config.address} port ${config.port}`, config.name]]);
-  const names = new Set<string>();
-  for (const peer of config.peers) {
-    if (names.has(peer.name))
-      throw new ConfigError(`Cannot use the configuration ${file}: there are two peers named "${peer.name}"`);
-    names.add(peer.name);
-    const place = `${peer.address} port ${peer.port}`;
-    const other = seen.get(place);
-    if (other !== undefined)
-      throw new ConfigError(`Cannot use the configuration ${file}: "${other}" and "${peer.name}" are both at ${place}`);
-    seen.set(place, peer.name);
-  }
-  if (config.port === config.guestPort)
-    throw new ConfigError(`Cannot use the configuration ${file}: port and guest_port are both ${config.port}`);
-}
-
 function describe(issue: v.BaseIssue<unknown>): string {
-  const keys = (issue.path ?? []).map((item) => item.key);
-  const place = keys.reduce<string>(
-    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text && '.'}${String(key)}`),
-    '',
-  );
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const known = Object.keys(keys.length > 1 ? peerSchema.entries : nodeSchema.entries);
-    return `there is no key "${place}"${suggestion(String(keys.at(-1)), known)}`;
-  }
-  if (issue.input === undefined) return `the key "${place}" is missing`;
-  return `${place} = ${JSON.stringify(issue.input)} ${issue.type === 'strict_object' ? 'must be a table' : issue.message}`;
+  const key = v.getDotPath(issue) ?? '';
+  if (issue.type === 'strict_object' && issue.expected === 'never')
+    return `there is no key "${key}"${suggestion(key, Object.keys(nodeSchema.entries))}`;
+  if (issue.input === undefined) return `the key "${key}" is missing`;
+  return `${key} = ${JSON.stringify(issue.input)} ${issue.message}`;
 }
 
 function read(file: string, what: string): string {

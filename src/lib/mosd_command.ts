@@ -28,14 +28,13 @@ export const mosd = describeCommand({
         ['address = "10.0.0.1"', 'where other nodes reach it'],
         ['port = 7100', 'between daemons (default)'],
         ['guest_port = 7101', 'between engines (default)'],
-        ['key_file = "/etc/mosix/cluster.key"', '64 hex digits, the same on all nodes, mode 0600 (default)'],
         ['run_dir = "/run/mosix"', 'sockets and journals (default)'],
-        ['[[peers]]', 'one for each other node, with name, address, port and guest_port as above'],
+        ['state_dir = "/var/lib/mosix"', 'this node’s key and certificate, and what it knows of the cluster (default)'],
       ],
     },
   ],
   examples: [
-    ['mosd', 'as root; mosix up does the same and makes a configuration first'],
+    ['mosd', 'as root; mosix up does the same; mosix init and mosix join make the configuration'],
     ['mosd --stop', 'before the machine is switched off'],
   ],
   exits: [

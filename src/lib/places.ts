@@ -1,7 +1,7 @@
 /** Where things are: files of a node unless it is configured otherwise, and nodes in the network. */
 
 export const DEFAULT_CONFIG_FILE = '/etc/mosix/mosix.toml';
-export const DEFAULT_KEY_FILE = '/etc/mosix/cluster.key';
+export const DEFAULT_STATE_DIR = '/var/lib/mosix';
 export const DEFAULT_RUN_DIR = '/run/mosix';
 
 /** How the other nodes reach a node. */
@@ -13,3 +13,11 @@ export interface PeerConfig {
   /** Between two engines. */
   guestPort: number;
 }
+
+/** Ports unless configured otherwise; firewalls between nodes must let them through. */
+export const PORTS = {
+  /** TCP, between two mosd. Gossip datagrams use the same number by UDP. */
+  control: 7100,
+  /** TCP, between two engines. */
+  guest: 7101,
+} as const;

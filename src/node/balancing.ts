@@ -27,7 +27,7 @@ import type { Jobs, Member } from './jobs.ts';
 import { LoadMeter } from './load_meter.ts';
 import type { Log } from './log.ts';
 import type { NodeOrders } from './node_orders.ts';
-import type { PeerLink } from './peer_link.ts';
+import type { Peers } from './peers.ts';
 import { SharingSets } from './sharing_sets.ts';
 
 /** Milliseconds between two looks at everything. Smaller: bursts spread sooner; larger: less work for mosd. */
@@ -54,7 +54,7 @@ export interface BalancingOptions {
   engine: EngineLink;
   jobs: Jobs;
   board: InformationVector;
-  peers: readonly PeerLink[];
+  peers: Peers;
   orders: NodeOrders;
   log: Log;
   /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
@@ -243,7 +243,7 @@ export class Balancing {
     const { board, peers, config } = this.#options;
     const entry = this.#ownEntry();
     if (entry === undefined || this.#meter === undefined) return undefined;
-    const rtts = new Map(peers.map((peer) => [peer.peer.name, peer.status().rttMs]));
+    const rtts = new Map(peers.all.map((peer) => [peer.peer.name, peer.status().rttMs]));
     const nodes = board.nodes().flatMap((node): Seen[] => {
       if (node.self || node.state !== 'alive' || node.entry === undefined || node.ageMs > STALE_MS) return [];
       return [{ name: node.name, entry: node.entry, ageMs: node.ageMs, rttMs: rtts.get(node.name) ?? 0 }];
@@ -305,7 +305,7 @@ export class Balancing {
     if (to === config.name) return undefined;
     const { pid, demand, memoryBytes } = candidate;
     const progress = kind === 'memory' ? 0 : (figures?.progressHere ?? 0);
-    const link = peers.find(({ peer }) => peer.name === to);
+    const link = peers.find(to);
     const answer: unknown = await link?.ask({ reserve: { pid, demand, memoryBytes, progress } }, ASK_MS);
     if (typeof answer !== 'object' || answer === null) return 'it does not answer';
     return 'refused' in answer ? String(answer.refused) : undefined;

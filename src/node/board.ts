@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 
 import type { InformationVector, KnownNode, NodeCard, NodeEntry } from '../gossip/entry.ts';
 import type { PeerLink } from './peer_link.ts';
+import type { Peers } from './peers.ts';
 
 interface Heard {
   readonly entry: NodeEntry;
@@ -17,11 +18,11 @@ interface Heard {
 
 export class Board implements InformationVector {
   readonly #self: NodeCard;
-  readonly #peers: readonly PeerLink[];
+  readonly #peers: Peers;
   readonly #heard = new Map<string, Heard>();
   #own: Heard | undefined;
 
-  constructor(self: NodeCard, peers: readonly PeerLink[]) {
+  constructor(self: NodeCard, peers: Peers) {
     this.#self = self;
     this.#peers = peers;
   }
@@ -37,20 +38,20 @@ export class Board implements InformationVector {
     return { ...entry, cpuFeatures: entry.cpuFeatures.toHex(), ageMs: Math.round(performance.now() - at) };
   }
 
-  /** @param told By a peer; who holds the key is believed, but a broken entry is left out. */
+  /** @param told By a peer; who is of the cluster is believed, but a broken entry is left out. */
   hear(name: string, told: unknown): void {
     const { cpuFeatures, ageMs, ...rest } = Object(told) as Record<string, unknown>; // cast: looked at below
     const numbers = [rest['load'], rest['speed'], rest['cpus'], rest['freeMemory'], rest['totalMemory'], ageMs];
     if (!numbers.every((each) => typeof each === 'number' && each >= 0)) return;
     if (typeof cpuFeatures !== 'string' || !/^([0-9a-f]{2})*$/.test(cpuFeatures)) return;
     if (typeof rest['status'] !== 'object' || typeof rest['pressure'] !== 'object') return;
-    // cast: the rest comes from the same type on a node that holds the key
+    // cast: the rest comes from the same type on a node of the cluster
     const entry = { ...rest, cpuFeatures: Uint8Array.fromHex(cpuFeatures) } as unknown as NodeEntry;
     this.#heard.set(name, { entry, at: performance.now() - Number(ageMs) });
   }
 
   nodes(): readonly KnownNode[] {
-    return [this.#known(this.#self, 'alive', this.#own), ...this.#peers.map((peer) => this.#ofPeer(peer))];
+    return [this.#known(this.#self, 'alive', this.#own), ...this.#peers.all.map((peer) => this.#ofPeer(peer))];
   }
 
   node(name: string): KnownNode | undefined {

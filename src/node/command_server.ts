@@ -8,20 +8,13 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 
 import { messageOf, reasonOf } from '../lib/errors.ts';
-import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
-import type { ErrorCode } from '../wire/engine_protocol.ts';
-import { RefusedError } from '../wire/line_errors.ts';
 import { limitLog, type Log } from './log.ts';
 import { credentialsOf, type Credentials } from './peer_process.ts';
+import { closeWith, serveRequests, type Handler as AnyHandler, type Handlers } from './request_stream.ts';
 
 const MAX_CONNECTIONS = 1024;
 /** Of one user; root is not limited but by the whole. */
 const MAX_CONNECTIONS_OF_USER = 64;
-/** Requests under way on one connection. */
-const MAX_REQUESTS = 16;
-/** Bytes of answers that a client has not read: above the first no progress is sent, above the second it is closed. */
-const MAX_UNSENT_FOR_PROGRESS = 64 * 1024;
-const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
 const FAILURES_LOGGED_PER_MINUTE = 30;
 
 /** What is known of a client while it is connected. */
@@ -30,14 +23,11 @@ export interface Caller extends Credentials {
   readonly gone: AbortSignal;
 }
 
-/** @returns whether it was sent: a client that does not read gets none, until it has read */
-export type OnProgress = (progress: unknown) => boolean;
-
-export type Handler = (caller: Caller, request: unknown, onProgress: OnProgress) => Promise<unknown>;
+export type Handler = AnyHandler<Caller>;
 
 export interface CommandServerOptions {
   path: string;
-  handlers: Readonly<Record<string, Handler>>;
+  handlers: Handlers<Caller>;
   log: Log;
 }
 
@@ -84,7 +74,8 @@ export class CommandServer {
       this.#connections.delete(socket);
       gone.abort();
     });
-    this.#serve(socket, { ...credentials, gone: gone.signal });
+    const { handlers } = this.#options;
+    serveRequests(socket, { ...credentials, gone: gone.signal }, { handlers, log: this.#log });
   }
 
   #identify(socket: Socket): Credentials | undefined {
@@ -101,76 +92,4 @@ export class CommandServer {
     }
     return undefined;
   }
-
-  #serve(socket: Socket, caller: Caller): void {
-    const reader = new JsonLineReader();
-    let underWay = 0;
-    socket.on('data', (bytes: Buffer) => {
-      try {
-        for (const message of reader.feed(bytes)) {
-          const request = asRequest(message);
-          if (underWay >= MAX_REQUESTS)
-            throw new RefusedError('busy', `Cannot take more than ${MAX_REQUESTS} requests at once`);
-          underWay += 1;
-          void this.#answer(socket, caller, request).finally(() => (underWay -= 1));
-        }
-      } catch (error) {
-        closeWith(socket, error instanceof RefusedError ? error.code : 'bad-request', messageOf(error));
-      }
-    });
-  }
-
-  /** Never rejects. */
-  async #answer(socket: Socket, caller: Caller, request: Request): Promise<void> {
-    const { id, op } = request;
-    const onProgress = (progress: unknown): boolean => {
-      if (!socket.writable || socket.writableLength >= MAX_UNSENT_FOR_PROGRESS) return false;
-      socket.write(jsonLine({ id, progress }));
-      return true;
-    };
-    try {
-      const handler = Object.hasOwn(this.#options.handlers, op) ? this.#options.handlers[op] : undefined;
-      if (handler === undefined)
-        throw new RefusedError('bad-request', `Cannot do ${JSON.stringify(op)}: there is no such request`);
-      const result = await handler(caller, request, onProgress);
-      send(socket, { id, ok: true, result });
-    } catch (error) {
-      if (!(error instanceof RefusedError)) this.#log('command.failed', { op, why: messageOf(error) });
-      const code: ErrorCode = error instanceof RefusedError ? error.code : 'failed';
-      send(socket, { id, ok: false, error: { code, message: messageOf(error) } });
-    }
-  }
-}
-
-interface Request {
-  id: number | string;
-  op: string;
-}
-
-function asRequest(message: unknown): Request {
-  if (typeof message !== 'object' || message === null || !('id' in message) || !('op' in message)) {
-    throw new RefusedError('bad-request', 'Cannot understand the request: it needs "id" and "op"');
-  }
-  const { id, op } = message;
-  if ((typeof id !== 'number' && typeof id !== 'string') || typeof op !== 'string') {
-    throw new RefusedError(
-      'bad-request',
-      'Cannot understand the request: "id" must be a number or a text, "op" a text',
-    );
-  }
-  return { ...message, id, op };
-}
-
-function send(socket: Socket, answer: unknown): void {
-  if (!socket.writable) return;
-  if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy();
-  else socket.write(jsonLine(answer));
-}
-
-/** Says what is wrong with the whole connection and ends it. */
-function closeWith(socket: Socket, code: ErrorCode, message: string): void {
-  if (!socket.writable) return;
-  // What else the client has sent is not read, and it is not waited for.
-  socket.pause();
-  socket.end(jsonLine({ id: null, ok: false, error: { code, message } }), () => socket.destroy());
 }

@@ -13,7 +13,7 @@ import type { EventFeed } from './event_feed.ts';
 import type { Job, Jobs } from './jobs.ts';
 import { processFor } from './local_process.ts';
 import type { Log } from './log.ts';
-import type { PeerLink } from './peer_link.ts';
+import type { Peers } from './peers.ts';
 import type { Placement } from './placement.ts';
 import { processList } from './process_list.ts';
 import { check, explained, pidRequest, pidSchema } from './requests.ts';
@@ -24,7 +24,7 @@ export interface CommandsOptions {
   config: NodeConfig;
   version: string;
   engine: EngineLink;
-  peers: readonly PeerLink[];
+  peers: Peers;
   jobs: Jobs;
   placement: Placement;
   /** Where a node's engine is; undefined if it is this node. @throws RefusedError */
@@ -86,7 +86,7 @@ export class Commands {
       self: true,
       why: down,
     };
-    const rows = [self, ...this.#options.peers.map((peer) => peer.status())];
+    const rows = [self, ...this.#options.peers.all.map((peer) => peer.status())];
     return rows.map((row) => ({ ...row, ...measurementOf(this.#options.board.node(row.name)) }));
   }
 

@@ -2,25 +2,31 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { loadConfig, type NodeConfig } from '../lib/config.ts';
 import { reasonOf } from '../lib/errors.ts';
 import { preferThisThread } from '../sys/priority.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
 import { Balancing } from './balancing.ts';
 import { Board } from './board.ts';
+import { ClusterCommands } from './cluster_commands.ts';
+import { ClusterState } from './cluster_state.ts';
 import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
 import { EventFeed } from './event_feed.ts';
 import { lockInstance } from './instance_lock.ts';
+import { Issuer } from './issuer.ts';
 import { NodeOrders } from './node_orders.ts';
 import { JobCommands } from './job_commands.ts';
 import { Jobs, type Member } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
-import { LINK_TIMES, PeerLink, type LinkTimes } from './peer_link.ts';
+import { peerHandlers, strangerHandlers } from './peer_handlers.ts';
+import { LINK_TIMES, type LinkTimes } from './peer_link.ts';
 import { PeerListener } from './peer_listener.ts';
+import { Peers } from './peers.ts';
 import { Placement } from './placement.ts';
+import { Renewal } from './renewal.ts';
 import { targetOf } from './targets.ts';
 
 export interface DaemonOptions {
@@ -36,7 +42,8 @@ export class Daemon {
   readonly config: NodeConfig;
   readonly #log: Log;
   readonly #engine: EngineLink;
-  readonly #peers: PeerLink[];
+  readonly #peers: Peers;
+  readonly #renewal: Renewal;
   readonly #listener: PeerListener;
   readonly #server: CommandServer;
   readonly #placement: Placement;
@@ -44,12 +51,12 @@ export class Daemon {
   readonly #balancing: Balancing;
   #lock: Disposable | undefined;
 
-  /** @throws ConfigError */
+  /** @throws ConfigError, IdentityError */
   constructor(options: DaemonOptions) {
     const { configFile, linkTimes = LINK_TIMES } = options;
     const config = loadConfig(configFile);
-    const key = loadKey(config.keyFile);
     const log = options.log ?? createLog(config.name);
+    const state = new ClusterState(config.stateDir, log);
     this.config = config;
     this.#log = log;
     const feed = new EventFeed();
@@ -59,16 +66,26 @@ export class Daemon {
     };
     this.#engine = new EngineLink({ config, configFile, log, onEvent });
     const onTold = (name: string, told: unknown): void => board.hear(name, told);
-    this.#peers = config.peers.map((peer) => new PeerLink({ self: config, peer, key, log, times: linkTimes, onTold }));
-    const board = new Board(config, this.#peers);
+    const peers = new Peers({ self: config.name, state, log, times: linkTimes, onTold });
+    const board = new Board(config, peers);
+    const issuer = new Issuer({ state, node: config.name, log });
+    const about = { node: config.name, version: version() };
+    this.#peers = peers;
+    this.#renewal = new Renewal({ node: config.name, state, issuer, peers, log });
     this.#listener = new PeerListener({
       config,
-      key,
+      state,
       log,
       handshakeMs: linkTimes.connectMs,
-      tell: () => board.told(),
-      onAsk: (name, question) => this.#balancing.answer(name, question),
-      onPeer: (name) => this.#peers.find(({ peer }) => peer.name === name)?.wake(),
+      onPeer: (name) => peers.find(name)?.wake(),
+      handlers: peerHandlers({
+        state,
+        issuer,
+        about,
+        tell: () => board.told(),
+        onAsk: (name, question) => this.#balancing.answer(name, question),
+      }),
+      strangerHandlers: strangerHandlers({ issuer, about }),
     });
     const stop = (): void => {
       this.stop();
@@ -76,15 +93,15 @@ export class Daemon {
     };
     const jobs = new Jobs(join(config.runDir, 'jobs.json'));
     this.#jobs = jobs;
-    const target = (node: string): Promise<GuestAddress | undefined> => targetOf(node, config, this.#peers);
+    const target = (node: string): Promise<GuestAddress | undefined> => targetOf(node, config, peers);
     const orders = new NodeOrders(join(config.runDir, 'orders.json'));
     this.#balancing = new Balancing({
       config,
-      version: version(),
+      version: about.version,
       engine: this.#engine,
       jobs,
       board,
-      peers: this.#peers,
+      peers,
       orders,
       log,
       targetOf: target,
@@ -93,9 +110,9 @@ export class Daemon {
     this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target, bestFor });
     const commands = new Commands({
       config,
-      version: version(),
+      version: about.version,
       engine: this.#engine,
-      peers: this.#peers,
+      peers,
       jobs,
       placement: this.#placement,
       targetOf: target,
@@ -111,7 +128,8 @@ export class Daemon {
       placement: this.#placement,
       targetOf: target,
     });
-    const handlers = { ...commands.handlers, ...jobCommands.handlers };
+    const clusterCommands = new ClusterCommands({ config, state, issuer, peers });
+    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...clusterCommands.handlers };
     this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers, log });
   }
 
@@ -127,9 +145,10 @@ export class Daemon {
     await this.#engine.tried;
     await this.#server.listen();
     this.#placement.resume();
-    for (const peer of this.#peers) void peer.run();
+    this.#peers.run();
+    this.#renewal.start();
     void this.#balancing.run();
-    this.#log('start', { pid: process.pid, peers: this.#peers.length });
+    this.#log('start', { pid: process.pid, peers: this.#peers.all.length });
   }
 
   #onEvent(event: EngineEvent): void {
@@ -146,7 +165,8 @@ export class Daemon {
   stop(): void {
     this.#server.stop();
     this.#listener.stop();
-    for (const peer of this.#peers) peer.stop();
+    this.#peers.stop();
+    this.#renewal.stop();
     this.#balancing.stop();
     this.#placement.stop();
     this.#engine.stop();

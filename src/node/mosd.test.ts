@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-import { FakeEngine, freePort, TEST_KEY, until } from '../../test/system/fake_node.ts';
+import { IdentityStore } from '../wire/identity/identity_store.ts';
+import { FakeEngine, freePort, identityOf, until } from '../../test/system/fake_node.ts';
 import { runLauncher, type Outcome } from '../../test/system/run.ts';
 
 interface Place {
@@ -21,11 +22,12 @@ async function place(t: TestContext, more = ''): Promise<Place> {
     rmSync(directory, { recursive: true });
   });
   const port = await freePort();
-  const key = join(directory, 'cluster.key');
-  writeFileSync(key, TEST_KEY, { mode: 0o600 });
+  const state = join(directory, 'state');
+  const self = { name: 'n1', address: '127.0.0.1', port, guestPort: 1 };
+  new IdentityStore(state).saveIdentity(await identityOf(self, []));
   writeFileSync(
     config,
-    `name = "n1"\naddress = "127.0.0.1"\nport = ${port}\nguest_port = 1\nkey_file = "${key}"\nrun_dir = "${directory}"\n${more}`,
+    `name = "n1"\naddress = "127.0.0.1"\nport = ${port}\nguest_port = 1\nstate_dir = "${state}"\nrun_dir = "${directory}"\n${more}`,
   );
   return { directory, config, port };
 }
@@ -66,10 +68,14 @@ test('mosd says what is wrong with its configuration, key and options', async (t
   );
   assert.equal(mistyped.code, 2);
   const good = await place(t);
-  chmodSync(join(good.directory, 'cluster.key'), 0o644);
+  chmodSync(join(good.directory, 'state', 'node.key'), 0o644);
   const open = await mosd('--config', good.config);
   assert.match(open.stderr, /others may read it \(mode 0644\); run: chmod 600/);
   assert.equal(open.code, 2);
+  rmSync(join(good.directory, 'state'), { recursive: true });
+  const stranger = await mosd('--config', good.config);
+  assert.match(stranger.stderr, /belongs to no cluster .*; mosix init makes one, mosix join TOKEN enters one/);
+  assert.equal(stranger.code, 2);
   assert.match((await mosd('--config', join(directory, 'none'))).stderr, /there is no such file or directory/);
   assert.match((await mosd('--confg', config)).stderr, /no option --confg; did you mean "--config"\?/);
   assert.match((await mosd('start')).stderr, /nothing to do with "start"/);

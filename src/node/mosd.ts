@@ -8,16 +8,19 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { parseCommandLine, type CommandLine } from '../lib/arguments.ts';
-import { ConfigError, configFile, loadConfig, loadKey, type NodeConfig } from '../lib/config.ts';
+import { ConfigError, configFile, loadConfig, type NodeConfig } from '../lib/config.ts';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { helpText } from '../lib/help_text.ts';
 import { mosd } from '../lib/mosd_command.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket, type MosdHello } from '../wire/command_protocol.ts';
+import { IdentityError } from '../wire/identity/identity_error.ts';
+import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { LineClient } from '../wire/line_client.ts';
 import { RefusedError } from '../wire/line_errors.ts';
 import { pause } from './backoff.ts';
+import { loadIdentity } from './cluster_state.ts';
 import { Daemon } from './daemon.ts';
 import { AlreadyRunningError } from './instance_lock.ts';
 
@@ -35,7 +38,7 @@ async function main(args: readonly string[]): Promise<void> {
   const file = configFile(line.values.get('config'));
   const config = loadConfig(file);
   if (line.flags.has('stop')) return stop(config);
-  loadKey(config.keyFile);
+  loadIdentity(new IdentityStore(config.stateDir)); // its problems are said here, not in the journal
   return start(line, file, config);
 }
 
@@ -127,7 +130,7 @@ async function helloOf(config: NodeConfig): Promise<MosdHello | undefined> {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError) return error.exitCode;
-  if (error instanceof ConfigError) return EXIT.usage;
+  if (error instanceof ConfigError || error instanceof IdentityError) return EXIT.usage;
   return error instanceof RefusedError && error.code === 'not-permitted' ? EXIT.notPermitted : EXIT.failed;
 }
 

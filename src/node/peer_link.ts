@@ -1,21 +1,22 @@
 /**
  * The link that this mosd dials to one peer and keeps: it says whether the peer is up, how far away it is, and if not
- * up, why. The peer dials a link of its own the other way; each side believes only what it has seen itself.
+ * up, why. Over it this node asks the peer; the peer dials a link of its own the other way, and each side believes
+ * only what it has seen itself.
  */
-import { connect, type Socket } from 'node:net';
-
-import { messageOf, reasonOf } from '../lib/errors.ts';
-import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { PeerConfig } from '../lib/places.ts';
-import { authenticate } from '../wire/authenticate.ts';
 import type { NodeRow } from '../wire/command_protocol.ts';
-import { Handshake } from '../wire/handshake.ts';
+import type { Identity } from '../wire/identity/identity_store.ts';
+import type { PeerIdentity } from '../wire/identity/peer_identity.ts';
+import { dialNode } from '../wire/identity/secure_link.ts';
+import { LineClient } from '../wire/line_client.ts';
+import { RefusedError } from '../wire/line_errors.ts';
 import { Backoff, pause } from './backoff.ts';
 import type { Log } from './log.ts';
 
 /** Milliseconds; tests shorten them. */
 export interface LinkTimes {
-  /** To connect, and again for the handshake. */
+  /** To connect, with the handshake. */
   connectMs: number;
   /** Between two pings. Larger: less traffic; smaller: a loss is seen sooner. */
   pingMs: number;
@@ -34,17 +35,16 @@ export const LINK_TIMES: LinkTimes = {
   maxRetryMs: 5_000,
 };
 
-/** Questions to one peer that wait for an answer. */
-const MAX_QUESTIONS = 64;
-
 export interface PeerLinkOptions {
-  self: PeerConfig;
   peer: PeerConfig;
-  key: Uint8Array;
+  /** What this node shows now. */
+  identity: () => Identity;
   log: Log;
-  times?: LinkTimes;
+  /** The link is there; every time it is. */
+  onUp?: (link: PeerLink) => void;
   /** What the peer tells of itself with each answer to a ping. */
   onTold?: (peer: string, told: unknown) => void;
+  times?: LinkTimes;
 }
 
 /** The peer cannot be used, and why. */
@@ -63,12 +63,10 @@ export class PeerLink {
   readonly #stop = new AbortController();
   readonly #tried = Promise.withResolvers<void>();
   #waiting = new AbortController();
+  #client: LineClient | undefined;
   #state: NodeRow['state'] = 'connecting';
   #why: string | undefined;
   #rttMs: number | undefined;
-  readonly #questions = new Map<number, (answer: unknown) => void>();
-  #nextQuestion = 1;
-  #socket: Socket | undefined;
 
   constructor(options: PeerLinkOptions) {
     this.peer = options.peer;
@@ -77,32 +75,33 @@ export class PeerLink {
     this.#backoff = new Backoff({ firstMs: this.#times.retryMs, maxMs: this.#times.maxRetryMs });
   }
 
-  /** Settles when it is known for the first time whether the peer is up; within two deadlines of a connect. */
+  /** Settles when it is known for the first time whether the peer is up; within a deadline of a connect and a ping. */
   get tried(): Promise<void> {
     return this.#tried.promise;
   }
 
   /** What `nodes` shows of the peer. */
   status(): NodeRow {
+    const { name, address, port, guestPort } = this.peer;
     const up = this.#state === 'up';
-    return { ...this.peer, state: this.#state, rttMs: up ? this.#rttMs : undefined, why: up ? undefined : this.#why };
+    const seen = { rttMs: up ? this.#rttMs : undefined, why: up ? undefined : this.#why };
+    return { name, address, port, guestPort, state: this.#state, ...seen };
   }
 
-  /** @returns what the peer says to it; undefined if it says nothing in time, or is not linked */
-  async ask(question: object, timeoutMs: number): Promise<unknown> {
-    const socket = this.#socket;
-    if (socket === undefined || this.#questions.size >= MAX_QUESTIONS) return undefined;
-    const id = this.#nextQuestion++;
-    const { promise, resolve } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    this.#questions.set(id, resolve);
-    socket.write(jsonLine({ ask: id, question }));
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#questions.delete(id);
-    }
+  /** @returns what the peer's balancer says to a question; undefined if it says nothing in time, or is not linked */
+  ask(question: object, timeoutMs: number): Promise<unknown> {
+    return this.request('ask', { question }, timeoutMs).catch(() => undefined);
+  }
+
+  /**
+   * Has the peer do something (peer_handlers.ts).
+   * @param timeoutMs Milliseconds. Default: as long as it may be silent.
+   * @throws RefusedError, LineClientError
+   */
+  request(op: string, parameters: object = {}, timeoutMs = this.#times.silenceMs): Promise<unknown> {
+    const client = this.#client;
+    if (client !== undefined) return client.request(op, parameters, { timeoutMs });
+    return Promise.reject(new RefusedError('node-unreachable', this.#why ?? 'it has not answered yet'));
   }
 
   /** Dials, keeps and dials again until stopped. */
@@ -125,74 +124,59 @@ export class PeerLink {
 
   stop(): void {
     this.#stop.abort();
+    this.#client?.[Symbol.dispose]();
   }
 
   async #connectAndKeep(): Promise<void> {
-    const { peer, self, key } = this.#options;
-    const socket = await dial(peer, this.#times.connectMs, this.#stop.signal);
+    const { peer, identity } = this.#options;
+    const { socket, peer: found } = await dialNode(identity(), {
+      address: peer.address,
+      port: peer.port,
+      purpose: 'control',
+      timeoutMs: this.#times.connectMs,
+      stop: this.#stop.signal,
+    });
+    using client = new LineClient(socket);
+    if (found.node !== peer.name)
+      throw new PeerError(`the node at ${peer.address} port ${peer.port} calls itself "${found.node}"`);
     try {
-      const handshake = new Handshake({ role: 'client', purpose: 'control', name: self.name, key });
-      const { peer: found, rest } = await authenticate(socket, handshake, this.#times.connectMs);
-      if (found.name !== peer.name)
-        throw new PeerError(`the node at ${peer.address} port ${peer.port} calls itself "${found.name}"`);
-      await this.#keep(socket, rest);
+      await this.#keep(client, found);
     } finally {
-      socket.destroy();
+      this.#client = undefined;
     }
   }
 
   /** Pings until the link is lost; always ends with an error that says how. */
-  #keep(socket: Socket, rest: Uint8Array): Promise<never> {
+  async #keep(client: LineClient, found: PeerIdentity): Promise<never> {
     const { pingMs, silenceMs } = this.#times;
-    const reader = new JsonLineReader();
-    let heard = performance.now();
-    return new Promise((_, reject) => {
-      const ping = (): void => {
-        if (performance.now() - heard > silenceMs) finish(`it has been silent for ${silenceMs / 1000} s`);
-        else socket.write(jsonLine({ ping: performance.now() }));
-      };
-      const onData = (bytes: Uint8Array): void => {
-        try {
-          heard = performance.now();
-          for (const message of reader.feed(bytes)) this.#receive(message);
-        } catch (error) {
-          finish(messageOf(error));
-        }
-      };
-      const finish = (reason: string): void => {
-        clearInterval(timer);
-        this.#socket = undefined;
-        for (const giveUp of this.#questions.values()) giveUp(undefined);
-        this.#stop.signal.removeEventListener('abort', onStop);
-        socket.destroy();
-        reject(new PeerError(reason));
-      };
-      const onStop = (): void => finish('this node stops');
-      const timer = setInterval(ping, pingMs);
-      this.#stop.signal.addEventListener('abort', onStop);
-      socket.on('data', onData);
-      socket.on('error', (error) => finish(reasonOf(error)));
-      socket.on('close', () => finish('it closed the connection'));
-      this.#socket = socket;
-      onData(rest);
-      socket.resume();
-      ping();
-    });
+    for (;;) {
+      const sent = performance.now();
+      let told: unknown;
+      try {
+        told = await client.request('ping', {}, { timeoutMs: silenceMs });
+      } catch (error) {
+        if (this.#stop.signal.aborted) throw new PeerError('this node stops');
+        if (performance.now() - sent >= silenceMs) throw new PeerError(`it has been silent for ${silenceMs / 1000} s`);
+        throw error;
+      }
+      this.#goUp(client, performance.now() - sent);
+      if (told !== null) this.#options.onTold?.(this.peer.name, told);
+      await Promise.race([pause(pingMs, this.#stop.signal), client.closed]);
+      // A new certificate is shown when the link is made anew.
+      if (found.expires <= Date.now()) throw new PeerError('the certificate that it showed has expired');
+    }
   }
 
-  #receive(message: unknown): void {
-    if (typeof message !== 'object' || message === null) return;
-    if ('refused' in message) throw new PeerError(`it refuses this node: ${String(message.refused)}`);
-    if ('answer' in message && typeof message.answer === 'number' && 'result' in message)
-      this.#questions.get(message.answer)?.(message.result);
-    if (!('pong' in message) || typeof message.pong !== 'number') return;
-    this.#rttMs = performance.now() - message.pong;
-    if ('told' in message) this.#options.onTold?.(this.peer.name, message.told);
+  #goUp(client: LineClient, rttMs: number): void {
+    this.#rttMs = rttMs;
     this.#backoff.reset();
-    if (this.#state !== 'up') this.#options.log('link.up', { peer: this.peer.name });
-    this.#state = 'up';
+    this.#client = client;
     this.#why = undefined;
+    if (this.#state === 'up') return;
+    this.#state = 'up';
+    this.#options.log('link.up', { peer: this.peer.name });
     this.#tried.resolve();
+    this.#options.onUp?.(this);
   }
 
   #goDown(reason: string): void {
@@ -203,25 +187,4 @@ export class PeerLink {
     this.#state = 'down';
     this.#why = reason;
   }
-}
-
-function dial(peer: PeerConfig, timeoutMs: number, stop: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: peer.address, port: peer.port, noDelay: true });
-    const finish = (reason: string | undefined): void => {
-      clearTimeout(timer);
-      stop.removeEventListener('abort', onStop);
-      if (reason === undefined) {
-        resolve(socket);
-        return;
-      }
-      socket.destroy();
-      reject(new PeerError(reason));
-    };
-    const onStop = (): void => finish('this node stops');
-    const timer = setTimeout(() => finish(`${peer.address} port ${peer.port} does not answer`), timeoutMs);
-    stop.addEventListener('abort', onStop);
-    socket.once('error', (error) => finish(`${peer.address} port ${peer.port}: ${reasonOf(error)}`));
-    socket.once('connect', () => finish(undefined));
-  });
 }

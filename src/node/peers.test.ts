@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
 import { test } from 'node:test';
 
-import { FakeNode, freePort, TEST_KEY, until } from '../../test/system/fake_node.ts';
+import { FakeNode, freePort, identityOf, newTestCluster, until } from '../../test/system/fake_node.ts';
 import type { PeerConfig } from '../lib/places.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket, type NodeRow } from '../wire/command_protocol.ts';
-import { Handshake } from '../wire/handshake.ts';
+import { contextOptions, dialNode, protocolOf } from '../wire/identity/secure_link.ts';
 import { LineClient } from '../wire/line_client.ts';
 
 async function nodesOf(node: FakeNode): Promise<Map<string, NodeRow>> {
@@ -57,15 +58,12 @@ test('PeerLink is up on both sides when both hold the key, and comes up again af
   await until('both are up again', async () => (await isUp(a, 'n2')) && (await isUp(b, 'n1')));
 });
 
-test('PeerLink says on both sides that the key is wrong when it is', async () => {
+test('PeerLink says on both sides that the other is of another cluster when it is', async () => {
   const [one, two] = await places('n1', 'n2');
   await using a = await FakeNode.start({ ...one, peers: [two] });
-  await using b = await FakeNode.start({ ...two, peers: [one], key: 'ab'.repeat(32) });
-  await untilDown(a, 'n2', /does not hold its cluster's key/);
-  await untilDown(b, 'n1', /does not hold its cluster's key/);
-  await until('the refusal is in the journal', () =>
-    a.logged.some((line) => /peer\.refused.*n2.*does not hold this cluster's key/.test(line)),
-  );
+  await using b = await FakeNode.start({ ...two, peers: [one], cluster: await newTestCluster() });
+  await untilDown(a, 'n2', /certificate is not of this cluster's authority/);
+  await untilDown(b, 'n1', /certificate is not of this cluster's authority/);
 });
 
 test('PeerLink says that another node answers when the address is mixed up', async () => {
@@ -75,36 +73,24 @@ test('PeerLink says that another node answers when the address is mixed up', asy
   await untilDown(a, 'n3', /calls itself "n2"/);
 });
 
-test('PeerListener refuses a node with the key when that is not on its list', async () => {
-  const [one, two] = await places('n1', 'n2');
-  await using a = await FakeNode.start({ ...one, peers: [two] });
-  await using _ = await FakeNode.start({ ...two, peers: [] });
-  await untilDown(a, 'n2', /"n2" does not have "n1" on its list/);
-});
-
 test('PeerLink goes down and says so when the peer falls silent', async () => {
   const [one, two] = await places('n1', 'n2');
   await using a = await FakeNode.start({ ...one, peers: [two] });
-  const { createServer } = await import('node:net');
-  const sockets = new Set<Socket>();
-  const mute = createServer((socket) => {
-    sockets.add(socket);
-    const handshake = new Handshake({
-      role: 'server',
-      purpose: 'control',
-      name: 'n2',
-      key: Buffer.from(TEST_KEY, 'hex'),
-    });
-    let answered = false;
-    socket.on('error', () => socket.destroy());
-    socket.on('data', (bytes: Buffer) => {
-      const step = handshake.feed(bytes);
-      socket.write(step.send);
+  const sockets = new Set<TLSSocket>();
+  const mute = createServer(
+    {
+      ...contextOptions(await identityOf(two, [one])),
+      ALPNProtocols: [protocolOf('control')],
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
+    (socket) => {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
       // One answer, so that the link counts as up, and not a word after it.
-      if (step.done && step.rest.length === 0 && !answered) socket.write('{"pong":0}\n');
-      answered ||= step.done;
-    });
-  });
+      socket.once('data', () => socket.write('{"id":1,"ok":true,"result":{}}\n'));
+    },
+  );
   mute.listen(two.port, two.address);
   try {
     await until('n2 is up', () => isUp(a, 'n2'));
@@ -115,48 +101,31 @@ test('PeerLink goes down and says so when the peer falls silent', async () => {
   }
 });
 
-test('PeerListener closes on garbage, absurd lengths and half a conversation, and goes on', async () => {
+test('PeerListener closes on garbage and half a conversation, and goes on', async () => {
   const [one, two] = await places('n1', 'n2');
   await using a = await FakeNode.start({ ...one, peers: [two] });
-  const key = Buffer.from(TEST_KEY, 'hex');
-  const hello = new Handshake({ role: 'client', purpose: 'control', name: 'n2', key, version: 1 }).start();
-  const otherVersion = new Handshake({ role: 'client', purpose: 'control', name: 'n2', key, version: 2 }).start();
-  const guest = new Handshake({ role: 'client', purpose: 'guest', name: 'n2', key }).start();
-  assert.deepEqual([...(await send(a.peer, Buffer.from('GET / HTTP/1.1\r\n\r\n')))], [0xe3]);
-  assert.deepEqual([...(await send(a.peer, otherVersion))], [0xe2]);
-  assert.deepEqual([...(await send(a.peer, guest))], [0xe3]);
+  await send(a.peer, Buffer.from('GET / HTTP/1.1\r\n\r\n'));
   await send(a.peer, Buffer.alloc(1_000_000, 0xff));
-  const longName = Buffer.from(hello);
-  longName[40] = 0xff;
-  await send(a.peer, Buffer.concat([longName, Buffer.alloc(100_000, 0x61)]));
-  // Cut in the middle: the deadline of the handshake ends it.
-  await send(a.peer, hello.subarray(0, 20));
+  // The beginning of a TLS record, and then nothing: the deadline of the handshake ends it.
+  await send(a.peer, Buffer.of(0x16, 3, 1, 2, 0, 1, 0, 1));
+  await until('they are in the journal', () => a.logged.filter((line) => line.startsWith('peer.refused')).length >= 3);
   await using b = await FakeNode.start({ ...two, peers: [one] });
   await until('the real peer is up', async () => (await isUp(a, 'n2')) && (await isUp(b, 'n1')));
 });
 
-test('PeerListener drops a peer that sends no lines, or an endless one', async () => {
+test('PeerListener tells a node that sends no lines, or an endless one, and closes', async () => {
   const [one, two] = await places('n1', 'n2');
   await using a = await FakeNode.start({ ...one, peers: [two] });
-  for (const nonsense of [Buffer.alloc(200_000, 0x61), Buffer.from('garbage\n'), Buffer.from('[[[\n')]) {
-    await new Promise<void>((resolve) => {
-      const handshake = new Handshake({
-        role: 'client',
-        purpose: 'control',
-        name: 'n2',
-        key: Buffer.from(TEST_KEY, 'hex'),
-      });
-      const socket = connect(a.peer.port, a.peer.address, () => socket.write(handshake.start()));
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => resolve());
-      socket.on('data', (bytes: Buffer) => {
-        const step = handshake.feed(bytes);
-        socket.write(step.send);
-        if (step.done) socket.write(nonsense);
-      });
-    });
+  const identity = await identityOf(two, [one]);
+  for (const nonsense of [Buffer.alloc(20_000_000, 0x61), Buffer.from('garbage\n'), Buffer.from('[[[\n')]) {
+    const { socket } = await dialNode(identity, { ...a.peer, purpose: 'control', timeoutMs: 2_000 });
+    let said = '';
+    socket.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(nonsense);
+    await closed;
+    assert.match(said, /Cannot read the message|^$/);
   }
-  assert.equal(a.logged.filter((line) => line.startsWith('peer.dropped')).length, 3);
 });
 
 test('PeerListener lets the real peer in while strangers hold as many connections as they can', async () => {

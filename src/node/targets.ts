@@ -3,21 +3,17 @@ import type { NodeConfig } from '../lib/config.ts';
 import { suggestion } from '../lib/suggest.ts';
 import type { GuestAddress } from '../wire/engine_protocol.ts';
 import { RefusedError } from '../wire/line_errors.ts';
-import type { PeerLink } from './peer_link.ts';
+import type { Peers } from './peers.ts';
 
 /**
  * Where a node's engine is; undefined if it is this node.
  * @throws RefusedError if there is no such node or its mosd is not linked with this one
  */
-export async function targetOf(
-  name: string,
-  config: NodeConfig,
-  peers: readonly PeerLink[],
-): Promise<GuestAddress | undefined> {
+export async function targetOf(name: string, config: NodeConfig, peers: Peers): Promise<GuestAddress | undefined> {
   if (name === config.name) return undefined;
-  const link = peers.find(({ peer }) => peer.name === name);
+  const link = peers.find(name);
   if (link === undefined) {
-    const known = [config.name, ...peers.map(({ peer }) => peer.name)];
+    const known = [config.name, ...peers.all.map(({ peer }) => peer.name)];
     const message = `Cannot find the node "${name}"${suggestion(name, known)} (this node knows ${known.join(', ')})`;
     throw new RefusedError('no-such-node', message);
   }

@@ -1,12 +1,15 @@
 /** The operations of mosd with their types (see command_protocol.ts), for the commands. */
 import type {
+  ClusterReport,
   CpuUse,
   JobMoveResult,
   JobRow,
   MosdHello,
   MosdList,
   NodeRow,
+  PeerFindings,
   RunOptions,
+  TokenResult,
   WatchNews,
 } from './command_protocol.ts';
 import type { CallList, MigrationProgress, MoveResult, ReleaseResult } from './engine_protocol.ts';
@@ -16,6 +19,8 @@ import type { LineClient } from './line_client.ts';
 const MOVE_TIMEOUT_MS = 90_000;
 /** Milliseconds without a sign of life, of which there is one every 5 s. */
 const WATCH_SILENCE_MS = 20_000;
+/** Longer than mosd waits for the issuer. */
+const LEAVE_TIMEOUT_MS = 15_000;
 
 export interface MoveRequest {
   pid: number;
@@ -98,6 +103,35 @@ export class CommandClient {
   /** Brings a process home, where it is to stay. */
   attach(pid: number): Promise<{ from?: string }> {
     return this.#client.request('attach', { pid }, { timeoutMs: MOVE_TIMEOUT_MS }) as Promise<{ from?: string }>;
+  }
+
+  cluster(): Promise<ClusterReport> {
+    return this.#client.request('cluster') as Promise<ClusterReport>;
+  }
+
+  token(parameters: { ttlMs?: number; address?: string }): Promise<TokenResult> {
+    return this.#client.request('token', parameters) as Promise<TokenResult>;
+  }
+
+  revoke(node: string): Promise<unknown> {
+    return this.#client.request('revoke', { node });
+  }
+
+  rotateAuthority(finish: boolean): Promise<unknown> {
+    return this.#client.request('rotate-ca', { finish });
+  }
+
+  set(settings: Partial<ClusterReport['settings']>): Promise<unknown> {
+    return this.#client.request('set', { settings });
+  }
+
+  /** Tells the other nodes that this one leaves. */
+  leave(): Promise<unknown> {
+    return this.#client.request('leave', {}, { timeoutMs: LEAVE_TIMEOUT_MS });
+  }
+
+  askPeer(node: string): Promise<PeerFindings> {
+    return this.#client.request('ask-peer', { node }) as Promise<PeerFindings>;
   }
 
   /** Ends mosd and its engine after everything has come home. */

@@ -129,6 +129,39 @@ export interface WatchNews {
   missed: number;
 }
 
+/** How the cluster stands, as this node knows it. */
+export interface ClusterReport {
+  cluster: string;
+  /** Of the charter. */
+  version: number;
+  /** The node that holds the authority. */
+  issuer: string;
+  issuesHere: boolean;
+  /** SHA-256 of their certificates; more than one while one replaces another. */
+  authorities: string[];
+  /** When this node's certificate ends, milliseconds since 1970. */
+  expires: number;
+  /** This node has been revoked. */
+  revoked: boolean;
+  revocations: { node: string; at: number }[];
+  settings: { guestLinks: 'encrypted' | 'clear'; users: 'shared' | 'separate'; certificateDays: number };
+  /** While the authority is replaced, at the issuer: who has no certificate of the new one yet. */
+  unrenewed: string[];
+}
+
+export interface TokenResult {
+  token: string;
+  /** Milliseconds since 1970. */
+  expires: number;
+}
+
+/** What another node says about itself, and between which two moments of this node's clock; milliseconds since 1970. */
+export interface PeerFindings {
+  sent: number;
+  received: number;
+  report: { node: string; version: string; protocol: number; kernel: string; architecture: string; now: number };
+}
+
 export interface MosdList extends ProcessList {
   node: string;
   /** Started by mosrun and at home now. */

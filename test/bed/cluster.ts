@@ -1,13 +1,18 @@
 /**
- * A cluster on the test-bed: hosts with one key and one list of peers, a daemon running in each, all links up.
+ * A cluster on the test-bed: hosts with certificates of one authority, a daemon running in each, all links up. It is made as
+ * `mosix init` and `mosix join` make one, by the same code, but here and at once.
  *
  * The first host is the home node. Requests go to a daemon's socket from outside of its host, so that asking costs
  * that host nothing; the commands (`mosrun`, `mosmigrate`, `mosps`) run inside, as a user's would.
  */
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type MosdList, type NodeRow } from '../../src/wire/command_protocol.ts';
+import { PORTS, type PeerConfig } from '../../src/lib/places.ts';
+import { createKey, createRequest, type Credential } from '../../src/wire/identity/certificates.ts';
+import { signCharter, type Charter, type Settings } from '../../src/wire/identity/charter.ts';
+import { admit, foundCluster } from '../../src/wire/identity/found_cluster.ts';
+import { IdentityStore, type Identity } from '../../src/wire/identity/identity_store.ts';
 import { LineClient } from '../../src/wire/line_client.ts';
 import { Bed, type HostOptions } from './bed.ts';
 import { BedError, reasonOf } from './errors.ts';
@@ -20,8 +25,12 @@ export interface ClusterOptions {
   hosts?: readonly (string | HostOptions)[];
   /** more directories to show in every host, beside the project */
   share?: readonly string[];
-  /** the content of a host's key file; default one random key for all */
-  keyOf?: (name: string) => string;
+  /** hosts that get certificates of another cluster's authority; default none */
+  strangers?: readonly string[];
+  /** hosts that are left without a configuration and an identity, and are in nobody's charter; default none */
+  bare?: readonly string[];
+  /** of the cluster; what is not said is as by default */
+  settings?: Partial<Settings>;
   /** Whether jobs move by themselves; default false: tests move them by hand. */
   balance?: boolean;
   /** false: write the configuration only, see Cluster.startDaemon; default true */
@@ -46,7 +55,7 @@ export type Daemon = 'mosd' | 'engine';
 const PROJECT = join(import.meta.dirname, '..', '..');
 const RUN_DIR = '/run/mosix';
 const CONFIG = '/etc/mosix/mosix.toml';
-const KEY = '/etc/mosix/cluster.key';
+const STATE_DIR = '/var/lib/mosix';
 const START_TIMEOUT_MS = 40_000;
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
@@ -58,7 +67,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     await cluster.configure(options);
     if (options.daemons === false) return cluster;
-    for (const host of cluster.hosts) cluster.startDaemon(host, host === cluster.home ? options.homeEnv : {});
+    for (const host of cluster.hosts)
+      if (options.bare?.includes(host.name) !== true)
+        cluster.startDaemon(host, host === cluster.home ? options.homeEnv : {});
     await cluster.ready(options.timeoutMs);
     return cluster;
   } catch (error) {
@@ -87,18 +98,25 @@ export class Cluster implements AsyncDisposable {
     return this.bed.host(name);
   }
 
-  async configure({ keyOf, balance = false }: Pick<ClusterOptions, 'keyOf' | 'balance'> = {}): Promise<void> {
-    const common = randomBytes(32).toString('hex');
-    for (const host of this.hosts) {
-      await host.writeFile(KEY, `${keyOf?.(host.name) ?? common}\n`, 0o600);
-      await host.writeFile(CONFIG, configurationOf(host, this.hosts, balance));
+  async configure({ strangers = [], bare = [], settings, balance = false }: ClusterOptions): Promise<void> {
+    const members = this.hosts.filter(({ name }) => !bare.includes(name));
+    if (members.length === 0) return;
+    const places = members.map(placeOf);
+    const identities = await makeCluster(places, settings);
+    const foreign = strangers.length > 0 ? await makeCluster(places) : identities;
+    for (const host of members) {
+      await host.writeFile(CONFIG, configurationOf(host, balance));
+      const { identity, authority } = (strangers.includes(host.name) ? foreign : identities).get(host.name)!;
+      const store = new IdentityStore(host.outsidePath(STATE_DIR));
+      store.saveIdentity(identity);
+      if (authority) store.saveAuthority(authority);
       if (this.#uid !== 0) await this.#give(host);
     }
   }
 
   /** The daemons' user gets what they need; the rest belongs to root. */
   async #give(host: Host): Promise<void> {
-    const script = `install -d -o ${this.#uid} -g ${this.#uid} ${RUN_DIR} && chown ${this.#uid} ${KEY}`;
+    const script = `install -d -o ${this.#uid} -g ${this.#uid} ${RUN_DIR} && chown -R ${this.#uid} ${STATE_DIR}`;
     const { code, stderr } = await host.run(['sh', '-c', script]);
     if (code !== 0) throw new BedError(`prepare ${host.name} for user ${this.#uid}`, stderr.toString());
   }
@@ -215,11 +233,41 @@ function program(name: string): string {
   return join(PROJECT, 'bin', name);
 }
 
-function configurationOf(host: Host, hosts: readonly Host[], balance: boolean): string {
-  const peers = hosts.filter((other) => other !== host);
-  const entries = peers.map(({ name, address }) => `\n[[peers]]\nname = "${name}"\naddress = "${address}"\n`);
-  const own = `name = "${host.name}"\naddress = "${host.address}"\nkey_file = "${KEY}"\nrun_dir = "${RUN_DIR}"\nbalance = "${balance ? 'on' : 'off'}"\n`;
-  return own + entries.join('');
+function configurationOf({ name, address }: Host, balance: boolean): string {
+  return `name = "${name}"\naddress = "${address}"\nrun_dir = "${RUN_DIR}"\nbalance = "${balance ? 'on' : 'off'}"\n`;
+}
+
+function placeOf({ name, address }: Host): PeerConfig {
+  return { name, address, port: PORTS.control, guestPort: PORTS.guest };
+}
+
+interface Member {
+  readonly identity: Identity;
+  /** Of the first one, which holds it. */
+  readonly authority?: Credential;
+}
+
+/** Has the first place make a cluster and admits the others; each then knows all. */
+async function makeCluster(places: readonly PeerConfig[], settings?: Partial<Settings>): Promise<Map<string, Member>> {
+  const now = Date.now();
+  const [first, ...others] = places;
+  const { identity, authority } = await foundCluster({ cluster: 'bed', place: first, now, settings });
+  let charter: Charter = identity.charter;
+  const made = [{ place: first, key: identity.key, certificate: identity.certificate }];
+  for (const place of others) {
+    const key = createKey();
+    const request = await createRequest(place.name, key);
+    const admitted = await admit({ authority, charter, request, place, now });
+    charter = admitted.charter;
+    made.push({ place, key, certificate: admitted.certificate });
+  }
+  const signed = signCharter(charter, [authority]);
+  return new Map(
+    made.map(({ place, key, certificate }) => [
+      place.name,
+      { identity: { key, certificate, charter, signed }, authority: place === first ? authority : undefined },
+    ]),
+  );
 }
 
 function readIfThere(path: string): string {

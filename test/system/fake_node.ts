@@ -9,9 +9,12 @@ import type { PeerConfig } from '../../src/lib/places.ts';
 import { Daemon } from '../../src/node/daemon.ts';
 import type { LinkTimes } from '../../src/node/peer_link.ts';
 import type { ProcessList } from '../../src/wire/engine_protocol.ts';
+import { createKey, createRequest, issueCertificate, openRequest } from '../../src/wire/identity/certificates.ts';
+import { signCharter, type Member } from '../../src/wire/identity/charter.ts';
+import { foundCluster, keyOf } from '../../src/wire/identity/found_cluster.ts';
+import { IdentityStore, type Identity } from '../../src/wire/identity/identity_store.ts';
 import { RefusedError } from '../../src/wire/line_errors.ts';
 
-export const TEST_KEY = '5e'.repeat(32);
 /** Milliseconds; a hundredth of what is used outside of tests. */
 const QUICK: LinkTimes = { connectMs: 1_000, pingMs: 20, silenceMs: 400, retryMs: 10, maxRetryMs: 50 };
 const DEADLINE_MS = 10_000;
@@ -82,8 +85,10 @@ export interface FakeNodeOptions {
   name: string;
   address?: string;
   port?: number;
+  /** Those that the charter has beside it. */
   peers?: PeerConfig[];
-  key?: string;
+  /** Whose authority its certificate is of. Default: that of all nodes of this process. */
+  cluster?: TestCluster;
   /** Default: 'fake'; 'none': nothing answers on engine.sock, and none can be started. */
   engine?: 'fake' | 'none';
 }
@@ -97,26 +102,28 @@ export class FakeNode implements AsyncDisposable {
   readonly #configFile: string;
   #daemon: Daemon | undefined;
 
-  private constructor(options: FakeNodeOptions, port: number) {
-    const { name, address = '127.0.0.1', peers = [], key = TEST_KEY } = options;
+  private constructor({ name, address = '127.0.0.1' }: FakeNodeOptions, port: number) {
     // Other users connect to it, too.
     this.directory = mkdtempSync(join(tmpdir(), 'mosd-'));
     chmodSync(this.directory, 0o755);
     this.runDir = this.directory;
     this.peer = { name, address, port, guestPort: port === 65535 ? 1 : port + 1 };
     this.#configFile = join(this.directory, 'mosix.toml');
-    const keyFile = join(this.directory, 'cluster.key');
-    writeFileSync(keyFile, key, { mode: 0o600 });
-    const own = { ...this.peer, key_file: keyFile, run_dir: this.runDir };
-    const tables = peers.map((peer) => `[[peers]]\n${toml(peer)}`);
-    writeFileSync(this.#configFile, [toml(own), ...tables].join('\n'));
+    const own = { ...this.peer, run_dir: this.runDir, state_dir: this.#stateDir };
+    writeFileSync(this.#configFile, toml(own));
     this.engine = new FakeEngine(join(this.runDir, 'engine.sock'), name);
   }
 
   static async start(options: FakeNodeOptions): Promise<FakeNode> {
     const node = new FakeNode(options, options.port ?? (await freePort(options.address)));
+    const identity = await identityOf(node.peer, options.peers ?? [], options.cluster);
+    new IdentityStore(node.#stateDir).saveIdentity(identity);
     await node.startDaemon();
     return node;
+  }
+
+  get #stateDir(): string {
+    return join(this.directory, 'state');
   }
 
   async startDaemon(): Promise<void> {
@@ -138,6 +145,31 @@ export class FakeNode implements AsyncDisposable {
     this.engine.stop();
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** An authority for tests. */
+export type TestCluster = Awaited<ReturnType<typeof foundCluster>>;
+
+export function newTestCluster(cluster = 'lab'): Promise<TestCluster> {
+  const place = { name: 'founder', address: '127.0.0.1', port: 1, guestPort: 2 };
+  return foundCluster({ cluster, place, now: Date.now() });
+}
+
+const usualCluster = await newTestCluster();
+
+/** A node's identity, with a charter that has it and its peers, whoever else the cluster has. */
+export async function identityOf(
+  place: PeerConfig,
+  peers: readonly PeerConfig[],
+  { identity, authority }: TestCluster = usualCluster,
+): Promise<Identity> {
+  const key = createKey();
+  const { publicKey } = await openRequest(await createRequest(place.name, key));
+  const subject = { cluster: identity.charter.cluster, node: place.name, publicKey };
+  const certificate = await issueCertificate(authority, subject, { now: Date.now(), days: 1 });
+  const nodes = [place, ...peers].map((node): Member => ({ ...node, key: keyOf(certificate) }));
+  const charter = { ...identity.charter, nodes };
+  return { key, certificate, charter, signed: signCharter(charter, [authority]) };
 }
 
 function toml(table: object): string {

@@ -42,12 +42,25 @@ export const layers: Readonly<Record<string, Layer>> = {
   'engine/home': { layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image'], packages: [] },
   'engine/host': { layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image'], packages: [] },
   engine: {
-    layers: ['lib', 'wire', 'sys', 'engine/link', 'engine/task', 'engine/image', 'engine/home', 'engine/host'],
+    layers: [
+      'lib',
+      'wire',
+      'wire/identity',
+      'sys',
+      'engine/link',
+      'engine/task',
+      'engine/image',
+      'engine/home',
+      'engine/host',
+    ],
     packages: [],
   },
   // `node` and `cli` reach the engine through its control socket only: it is another process, and may be an older one.
-  node: { layers: ['lib', 'wire', 'sys', 'gossip', 'load', 'balance'], packages: ['smol-toml', 'valibot'] },
-  cli: { layers: ['lib', 'wire', 'sys', 'gossip', 'balance', 'mon'], packages: [] },
+  node: {
+    layers: ['lib', 'wire', 'wire/identity', 'sys', 'gossip', 'load', 'balance'],
+    packages: ['smol-toml', 'valibot'],
+  },
+  cli: { layers: ['lib', 'wire', 'wire/identity', 'sys', 'gossip', 'balance', 'mon'], packages: [] },
 };
 
 /** Modules that cost milliseconds to load, kept away from a command that stands in front of every program. */

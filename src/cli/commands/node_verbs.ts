@@ -11,11 +11,11 @@ const CONFIG = {
 export const up = describeCommand({
   name: 'mosix up',
   verb: 'up',
-  summary: 'start this node; without a configuration it is made first',
+  summary: 'start this node; a machine that is in no cluster makes one of its own first',
   usage: ['[--config FILE]'],
   about: [
-    'Starts mosd and the engine of this node, unless they run, and says how the node fares. If there is no ' +
-      'configuration, it is made: this machine’s name and address, no other nodes, a new key. Needs root.',
+    'Starts mosd and the engine of this node, unless they run, and says how the node fares. A machine that is in no ' +
+      'cluster makes one of its own first, as mosix init does. Needs root.',
   ],
   options: CONFIG,
   operands: [],

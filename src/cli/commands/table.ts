@@ -1,6 +1,7 @@
 /** All commands: what `mosix` offers, and what manual pages and completions are made from. */
 import type { CommandDescription } from '../../lib/command.ts';
 import { mosd } from '../../lib/mosd_command.ts';
+import { cluster, init, join, leave, revoke, rotateCa, set, token } from './cluster_verbs.ts';
 import { mosix } from './mosix.ts';
 import { moskillall } from './moskillall.ts';
 import { mosmigrate } from './mosmigrate.ts';
@@ -14,6 +15,14 @@ import { attach, calls, completion, doctor, down, logs, status, up } from './nod
 export const COMMANDS: readonly CommandDescription[] = [
   up,
   down,
+  init,
+  token,
+  join,
+  leave,
+  cluster,
+  set,
+  revoke,
+  rotateCa,
   status,
   doctor,
   logs,

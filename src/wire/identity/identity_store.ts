@@ -5,10 +5,13 @@
  *     node.crt       its certificate
  *     charter.json   the newest charter this node has seen
  *     authority.key  on the node that signs: the authority's private key
+ *     authority.next there, while another authority replaces it: the new one's
  *     tokens.json    there, too: what join tokens were given out
+ *     renewed.json   there, too: which nodes have a certificate of the new authority
  *
  * Promise: each file is replaced as a whole or not at all, and a file that others may read is refused, not used.
  */
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -39,7 +42,9 @@ const FILES = {
   certificate: 'node.crt',
   charter: 'charter.json',
   authority: 'authority.key',
+  next: 'authority.next',
   tokens: 'tokens.json',
+  renewed: 'renewed.json',
 } as const;
 type File = keyof typeof FILES;
 
@@ -61,9 +66,11 @@ export class IdentityStore {
   }
 
   /** The authority, on the node that holds its key. @throws IdentityError */
-  authority(charter: Charter): Credential | undefined {
-    const key = this.#read('authority');
-    return key === undefined ? undefined : { key, certificate: charter.authorities[0] };
+  authority({ authorities: [certificate] }: Charter): Credential | undefined {
+    const { publicKey } = new X509Certificate(certificate);
+    const keys = [this.#read('next'), this.#read('authority')].filter((key) => key !== undefined);
+    const key = keys.find((each) => createPublicKey(each).equals(publicKey));
+    return key === undefined ? undefined : { key, certificate };
   }
 
   tokens(): TokenEntry[] {
@@ -86,8 +93,19 @@ export class IdentityStore {
     this.#write('charter', `${JSON.stringify(signed)}\n`);
   }
 
-  saveAuthority({ key }: Pick<Credential, 'key'>): void {
-    this.#write('authority', key);
+  /** @param as `next`: beside the one that is there */
+  saveAuthority({ key }: Pick<Credential, 'key'>, as: 'authority' | 'next' = 'authority'): void {
+    this.#write(as, key);
+    if (as === 'authority') rmSync(join(this.directory, FILES.next), { force: true });
+  }
+
+  renewed(): string[] {
+    const text = this.#read('renewed');
+    return text === undefined ? [] : (this.#parse('renewed', text) as string[]); // cast: written here
+  }
+
+  saveRenewed(nodes: readonly string[]): void {
+    this.#write('renewed', `${JSON.stringify(nodes)}\n`);
   }
 
   saveTokens(tokens: readonly TokenEntry[]): void {

@@ -131,7 +131,8 @@ export class SecureServer {
   #refuse(socket: TLSSocket, from: string | undefined, why: string): void {
     this.#logRefusal('peer.refused', { from, why });
     // Short enough for any socket buffer: it is not waited for that the other side reads it.
-    socket.end(jsonLine({ refused: why }), () => socket.destroy());
+    const error = { code: 'not-authenticated', message: `it refuses this node: ${why}` };
+    socket.end(jsonLine({ id: null, ok: false, error }), () => socket.destroy());
   }
 
   #failed(error: Error, socket: TLSSocket): void {
