@@ -9,24 +9,18 @@ import { commandSocket } from '../wire/command_protocol.ts';
 import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
 import { Balancing } from './balancing.ts';
 import { Board } from './board.ts';
-import { ClusterCommands } from './cluster_commands.ts';
-import { ClusterState } from './cluster_state.ts';
+import { ClusterNode } from './cluster_node.ts';
 import { Commands } from './commands.ts';
 import { CommandServer } from './command_server.ts';
 import { EngineLink } from './engine_link.ts';
 import { EventFeed } from './event_feed.ts';
 import { lockInstance } from './instance_lock.ts';
-import { Issuer } from './issuer.ts';
 import { NodeOrders } from './node_orders.ts';
 import { JobCommands } from './job_commands.ts';
 import { Jobs, type Member } from './jobs.ts';
 import { createLog, type Log } from './log.ts';
-import { peerHandlers, strangerHandlers } from './peer_handlers.ts';
 import { LINK_TIMES, type LinkTimes } from './peer_link.ts';
-import { PeerListener } from './peer_listener.ts';
-import { Peers } from './peers.ts';
 import { Placement } from './placement.ts';
-import { Renewal } from './renewal.ts';
 import { targetOf } from './targets.ts';
 
 export interface DaemonOptions {
@@ -42,9 +36,7 @@ export class Daemon {
   readonly config: NodeConfig;
   readonly #log: Log;
   readonly #engine: EngineLink;
-  readonly #peers: Peers;
-  readonly #renewal: Renewal;
-  readonly #listener: PeerListener;
+  readonly #cluster: ClusterNode;
   readonly #server: CommandServer;
   readonly #placement: Placement;
   readonly #jobs: Jobs;
@@ -56,7 +48,6 @@ export class Daemon {
     const { configFile, linkTimes = LINK_TIMES } = options;
     const config = loadConfig(configFile);
     const log = options.log ?? createLog(config.name);
-    const state = new ClusterState(config.stateDir, log);
     this.config = config;
     this.#log = log;
     const feed = new EventFeed();
@@ -65,28 +56,19 @@ export class Daemon {
       feed.publish({ event: event.event, pid: event.pid });
     };
     this.#engine = new EngineLink({ config, configFile, log, onEvent });
-    const onTold = (name: string, told: unknown): void => board.hear(name, told);
-    const peers = new Peers({ self: config.name, state, log, times: linkTimes, onTold });
-    const board = new Board(config, peers);
-    const issuer = new Issuer({ state, node: config.name, log });
     const about = { node: config.name, version: version() };
-    this.#peers = peers;
-    this.#renewal = new Renewal({ node: config.name, state, issuer, peers, log });
-    this.#listener = new PeerListener({
+    const cluster = new ClusterNode({
       config,
-      state,
+      about,
       log,
-      handshakeMs: linkTimes.connectMs,
-      onPeer: (name) => peers.find(name)?.wake(),
-      handlers: peerHandlers({
-        state,
-        issuer,
-        about,
-        tell: () => board.told(),
-        onAsk: (name, question) => this.#balancing.answer(name, question),
-      }),
-      strangerHandlers: strangerHandlers({ issuer, about }),
+      times: linkTimes,
+      tell: () => board.told(),
+      onTold: (name, told) => board.hear(name, told),
+      onAsk: (name, question) => this.#balancing.answer(name, question),
     });
+    const { peers } = cluster;
+    const board = new Board(config, peers);
+    this.#cluster = cluster;
     const stop = (): void => {
       this.stop();
       options.onStop?.();
@@ -128,8 +110,7 @@ export class Daemon {
       placement: this.#placement,
       targetOf: target,
     });
-    const clusterCommands = new ClusterCommands({ config, state, issuer, peers });
-    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...clusterCommands.handlers };
+    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...cluster.handlers };
     this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers, log });
   }
 
@@ -139,16 +120,15 @@ export class Daemon {
     makeRunDirectory(this.config.runDir);
     this.#lock = lockInstance(join(this.config.runDir, 'mosd.pid'));
     this.#jobs.load();
-    await this.#listener.listen();
+    await this.#cluster.listen();
     void this.#engine.run();
     // Whoever waits for mosd to answer wants to use it: the socket comes last.
     await this.#engine.tried;
     await this.#server.listen();
     this.#placement.resume();
-    this.#peers.run();
-    this.#renewal.start();
+    this.#cluster.run();
     void this.#balancing.run();
-    this.#log('start', { pid: process.pid, peers: this.#peers.all.length });
+    this.#log('start', { pid: process.pid, peers: this.#cluster.peers.all.length });
   }
 
   #onEvent(event: EngineEvent): void {
@@ -164,9 +144,7 @@ export class Daemon {
   /** The engine goes on, and so does everything that runs. */
   stop(): void {
     this.#server.stop();
-    this.#listener.stop();
-    this.#peers.stop();
-    this.#renewal.stop();
+    this.#cluster.stop();
     this.#balancing.stop();
     this.#placement.stop();
     this.#engine.stop();
