@@ -220,6 +220,10 @@ const signals: readonly Program[] = [
   program('signal-pending'),
   program('signal-wait'),
   program('signal-at-wait'),
+  ...['ppoll', 'pselect', 'epoll_pwait', 'epoll_pwait2'].map((call) =>
+    program(`signal-mask-${call.replaceAll('_', '-')}`, { source: 'signal_mask_wait.c', args: [call] }),
+  ),
+  program('signal-mask-race'),
   program('signal-mirrored'),
   program('signal-fd'),
   ...['handled', 'outside', 'ignored', 'blocked'].map((how) =>

@@ -9,6 +9,7 @@ import { nr } from '../../sys/x64/numbers.ts';
 import type { SignalImage } from '../image/image.ts';
 import { bitOf, imageOf, queueSignal, stillDue, stopMask, takeOne } from '../image/pending_signals.ts';
 import { setActionTable, signalActionCall } from '../image/restore.ts';
+import { isUnheard } from '../task/masked_calls.ts';
 import { SIGCONT, stopSignals } from '../task/default_actions.ts';
 import type { Injection, Stub } from '../task/stub.ts';
 
@@ -17,7 +18,8 @@ const siginfoSize = 128;
 /** Queues what is still due of the signals that came; each thread queues its own, the main thread those of the process. */
 export function queueReturned(stub: Stub, tasks: readonly StoppedTask[], signals: readonly SignalImage[]): void {
   tasks.forEach((task, index) => {
-    const isOwn = ({ tid }: SignalImage): boolean => tid === task.tid || (index === 0 && tid === 0);
+    const isOwn = ({ tid, signal }: SignalImage): boolean =>
+      (tid === task.tid || (index === 0 && tid === 0)) && !isUnheard(task, signal);
     if (!signals.some(isOwn)) return;
     using session = stub.borrow(task);
     session.run([[nr.getpid]]); // a SIGCONT from before we look has it trap now

@@ -14,6 +14,7 @@ import { identityOf } from '../image/live_files.ts';
 import { knownWait, madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { SIGCONT } from '../task/default_actions.ts';
+import { goBack } from '../task/masked_calls.ts';
 import { finishWrite } from '../task/partial_writes.ts';
 import {
   finishMappings,
@@ -268,7 +269,7 @@ export function resumeAtHome(
 function letGo(loop: Loop, task: StoppedTask, image: ProcessImage): void {
   const written = image.threads.find(({ tid }) => tid === task.tid)?.written;
   if (written) finishWrite(loop, task, written);
-  else task.detach();
+  else goBack(task).detach();
 }
 
 /** A wait that was cut short goes on for the rest of its time. */

@@ -42,6 +42,7 @@ import type { Loop } from '../link/loop.ts';
 import { bitOf } from '../image/pending_signals.ts';
 import { ReadAhead } from './read_ahead.ts';
 import { repeatUnseen, repeatWait } from './repeated_calls.ts';
+import { beforeRunning, leaveWait, runHandler } from './masked_waits.ts';
 import { BodyTimers } from './body_timers.ts';
 import { isBreakpoint } from '../task/siginfo.ts';
 import { looksAtItself, specialCall } from './special_calls.ts';
@@ -167,6 +168,7 @@ export class Body implements BodyHost, SignalledBody {
     thread.call = call;
     call.cutBy = thread.takeCode(number, args);
     if (number !== nr.restart_syscall) thread.restartOf = 0;
+    if (thread.letsIn) return leaveWait(this, thread, call);
     if (thread.hasSignalFirst()) return this.finish(thread, call, ERESTARTNOINTR);
     if (wrongArchitecture) return this.comeHome(thread, 'a system call of another architecture');
     this.#plan(thread, call);
@@ -259,7 +261,7 @@ export class Body implements BodyHost, SignalledBody {
     const again = result === ERESTART_RESTARTBLOCK && call.trapped.nr !== nr.restart_syscall;
     const signals = thread.signalsAfterCall.splice(0);
     const holds = this.#holds(thread);
-    const stop = interrupted || signals.length > 0 || holds;
+    const stop = interrupted || signals.length > 0 || holds || thread.ownMask !== undefined;
     if (stop) thread.running.interrupt();
     const given = again ? ERESTARTNOHAND : result;
     thread.answered(call, given);
@@ -358,7 +360,7 @@ export class Body implements BodyHost, SignalledBody {
   }
 
   resumeOrHold(thread: BodyThread, stop: StoppedTask): void {
-    if (!this.#holds(thread)) return void stop.resume();
+    if (!this.#holds(thread)) return void beforeRunning(thread, stop).resume();
     thread.held = stop;
     thread.deliver({ kind: 'stopped', signal: stop.signal, event: stop.event }); // somebody may wait for it
   }
@@ -420,7 +422,7 @@ export class Body implements BodyHost, SignalledBody {
     }
     if (status.event === 0) return this.#onSignal(thread, stop);
     repeatWait(thread, stop);
-    stop.resume();
+    this.resumeOrHold(thread, stop);
   }
 
   #onEnd(thread: BodyThread, status: TaskStatus): void {
@@ -475,8 +477,11 @@ export class Body implements BodyHost, SignalledBody {
     } else {
       repeatUnseen(thread, stop);
       thread.noteStop(stop.registers());
-      if ((signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n) thread.handlerRuns(stop);
-      stop.resume(ignored ? 0 : stop.signal);
+      const caught = (signalSets(thread.hostTid).caught & bitOf(stop.signal)) !== 0n;
+      if (caught) thread.handlerRuns(stop);
+      const begun = caught && thread.letsIn ? runHandler(thread, stop) : undefined;
+      if (begun) this.resumeOrHold(thread, begun);
+      else stop.resume(ignored ? 0 : stop.signal);
     }
   }
 

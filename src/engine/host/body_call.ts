@@ -58,6 +58,8 @@ export interface BodyCall {
   trapped: { readonly nr: number; readonly args: readonly bigint[] };
   /** The restart code that it was cut short by before, if it is made again. */
   cutBy?: number | undefined;
+  /** The signal mask that it waits with, if not the thread's own. */
+  mask?: bigint;
   /** Of SIGTTIN and SIGTTOU those that its thread blocks. */
   blocked?: number;
   /** What came in a buffer of which no part belongs to the body: it is for the engine. */

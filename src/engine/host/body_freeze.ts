@@ -7,6 +7,7 @@ import { untilEnded } from '../task/freeze.ts';
 import { beginOfSleep } from '../task/stop_thread.ts';
 import { frozenTask, type FrozenTask } from '../task/frozen_task.ts';
 import type { Loop } from '../link/loop.ts';
+import { restoreMask } from './masked_waits.ts';
 import { repeatUnseen } from './repeated_calls.ts';
 import { takeMark } from '../task/marked_calls.ts';
 import { observeSleep, type Sleep } from '../task/sleep.ts';
@@ -50,6 +51,7 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const stopped = frozenTask(stop);
     const { at } = vdso.leave(stopped);
     if (!at) continue;
+    restoreMask(thread, at.task);
     const known = takeMark(at.task, at.task.registers());
     repeatUnseen(thread, at.task);
     const registers = at.task.registers();

@@ -8,6 +8,7 @@ import type { Family } from './family.ts';
 import type { CpuBase, ProcessImage } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
+import type { BodySignals } from './body_signals.ts';
 import type { BodyTimers } from './body_timers.ts';
 
 /** A private file mapping that the program asks for. */
@@ -49,7 +50,7 @@ export interface BodyHost {
   readonly shared: SharedMemory;
   readonly threads: readonly BodyThread[];
   /** How many signals home has passed on by now. */
-  readonly signals: { readonly received: number };
+  readonly signals: Pick<BodySignals, 'received' | 'queueInto'>;
   readonly limits: [string, string][];
   /** Mask of the signals that wait at home. */
   readonly heldSignals: bigint;
@@ -61,6 +62,8 @@ export interface BodyHost {
   readonly threadCpuBase: ReadonlyMap<number, CpuBase>;
   readonly timers: BodyTimers;
   readonly returning: boolean;
+  /** Nothing of it runs: it is stopped, or on its way home. */
+  readonly still: boolean;
   /** Home is to end the call of a thread. */
   interruptCall(thread: BodyThread): void;
   forward(thread: BodyThread, call: BodyCall): void;
@@ -69,6 +72,8 @@ export interface BodyHost {
   ask<T>(thread: BodyThread, type: number, value: unknown, onAnswer: (answer: T) => void): void;
   born(birth: Birth): void;
   finish(thread: BodyThread, call: BodyCall, result: number): void;
+  /** Answers the kernel's notification. */
+  respond(call: BodyCall, result: number): void;
   letThrough(thread: BodyThread, call: BodyCall): void;
   letEnd(thread: BodyThread, call: BodyCall): void;
   takeOver(thread: BodyThread, call: BodyCall, work: (session: Injection) => number): void;

@@ -96,14 +96,14 @@ export class BodySignals {
     const main = threads.find((t) => t.tid === pid) ?? this.#taker(bit);
     let target = signal.tid ? threads.find((t) => t.tid === signal.tid) : undefined;
     if (!main || (signal.tid && !target)) return undefined;
-    if (target && !target.lodger && !namesThread(signal) && (signalSets(target.hostTid).blocked & bit) !== 0n) {
+    if (target && !target.lodger && !namesThread(signal) && (target.blocked & bit) !== 0n) {
       target = undefined; // it took the signal at home only because it blocks nothing there
       signal.tid = 0;
     }
     const carrier = target ?? main;
     const sets = signalSets(carrier.hostTid);
     const ignored = (sets.ignored & bit) !== 0n || (ignoredByDefault.has(signal.signal) && (sets.caught & bit) === 0n);
-    return ignored && (sets.blocked & bit) === 0n && !this.#undoesStops(signal) ? undefined : carrier;
+    return ignored && (carrier.blocked & bit) === 0n && !this.#undoesStops(signal) ? undefined : carrier;
   }
 
   /** SIGCONT takes stop signals out of the kernel's queues even where it is ignored. */
@@ -115,7 +115,7 @@ export class BodySignals {
   /** Who gets a signal for the process when the main thread has ended: one that does not block it. */
   #taker(bit: bigint): BodyThread | undefined {
     const own = this.#body.threads.filter((t) => !t.lodger);
-    return own.find((t) => (signalSets(t.hostTid).blocked & bit) === 0n) ?? own[0];
+    return own.find((t) => (t.blocked & bit) === 0n) ?? own[0];
   }
 
   /** A signal was queued here: if only threads in forwarded calls can take it, such a call must end. */

@@ -48,6 +48,10 @@ export class BodyThread {
   held: StoppedTask | undefined;
   /** Signals to queue in the thread when its call has ended. */
   signalsAfterCall: SignalImage[] = [];
+  /** Its own mask, while it has another one in force for a wait with a mask. */
+  ownMask: bigint | undefined;
+  /** That is the wait's: a signal is about to act, which was due before the call or came during it. Else it blocks all. */
+  letsIn: 'before' | 'during' | undefined;
   /** Another thread has sent a signal since this one made its last call. */
   mayHaveSignal = false;
   /** What the kernel will count down, and its rest when the call began. */
@@ -196,6 +200,11 @@ export class BodyThread {
     return monotonicAt(wait.began);
   }
 
+  /** The signals that it does not take now. */
+  get blocked(): bigint {
+    return this.call?.mask ?? signalSets(this.hostTid).blocked;
+  }
+
   get running(): RunningTask {
     return new RunningTask(this.hostTid);
   }
@@ -250,7 +259,7 @@ export function callToInterrupt(
   threads: readonly BodyThread[],
   { signal, tid }: { signal: number; tid: number },
 ): BodyThread | undefined {
-  const open = (t: BodyThread): boolean => (signalSets(t.hostTid).blocked & (1n << BigInt(signal - 1))) === 0n;
+  const open = (t: BodyThread): boolean => (t.blocked & (1n << BigInt(signal - 1))) === 0n;
   const target = threads.find((t) => t.tid === tid);
   if (target) return target.call && open(target) ? target : undefined;
   const takers = threads.filter((t) => !t.lodger && !t.awaits && open(t));

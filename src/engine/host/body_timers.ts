@@ -43,7 +43,7 @@ export class BodyTimers {
 
 function isWanted(thread: BodyThread): boolean {
   try {
-    return thread.call !== undefined && signalIsDue(thread.hostTid);
+    return thread.call !== undefined && signalIsDue(thread.hostTid, thread.call.mask);
   } catch {
     return false; // it has ended
   }

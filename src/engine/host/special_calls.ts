@@ -4,7 +4,6 @@ import { isProcSelf, type BufferPlan } from '../../sys/marshal.ts';
 import { nameOf } from '../../sys/syscalls.ts';
 import { peek } from '../../sys/remote_memory.ts';
 import { canNameThreads } from '../../sys/descriptors.ts';
-import { signalSets } from '../../sys/procfs.ts';
 import { frameType } from '../../wire/frames.ts';
 import type { BodyHost, SpecialCall } from './body_host.ts';
 import { heldSignalCalls } from './held_signals.ts';
@@ -13,6 +12,7 @@ import type { BodyThread } from './body_thread.ts';
 import { cloneCalls } from './clone_calls.ts';
 import { executeCalls } from './execute_call.ts';
 import { forwardThen, plainForward } from './forwarded_calls.ts';
+import { waitWithMask } from './masked_waits.ts';
 import { goOn, waitForSignal } from './resumed_waits.ts';
 import { tellUse } from './body_use.ts';
 import { cpuTimeOfProcess, cpuTimeOfThread } from '../image/capture.ts';
@@ -47,10 +47,10 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   tgkill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
   rt_sigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   rt_tgsigqueueinfo: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: 1, signal: 2 }),
-  ppoll: (body, thread, call) => withMask(body, thread, call, { argument: 3, indirect: false }),
-  pselect6: (body, thread, call) => withMask(body, thread, call, { argument: 5, indirect: true }),
-  epoll_pwait: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
-  epoll_pwait2: (body, thread, call) => withMask(body, thread, call, { argument: 4, indirect: false }),
+  ppoll: waitWithMask,
+  pselect6: waitWithMask,
+  epoll_pwait: waitWithMask,
+  epoll_pwait2: waitWithMask,
   restart_syscall: goOn,
   prlimit64: limits,
   setrlimit: limits,
@@ -161,26 +161,6 @@ interface SignalArguments {
   process: number;
   thread: number;
   signal: number;
-}
-
-/** A wait with a signal mask: where the mask is what the thread has anyway, it is an ordinary wait. */
-function withMask(
-  body: BodyHost,
-  thread: BodyThread,
-  call: BodyCall,
-  mask: { argument: number; indirect: boolean },
-): void {
-  let address = Number(call.args[mask.argument]);
-  if (mask.indirect) {
-    const pointer = Buffer.from(peek(body.hostPid, address, 8));
-    address = pointer.length === 8 ? Number(pointer.readBigUInt64LE()) : 0;
-  }
-  const bytes = Buffer.from(peek(body.hostPid, address, 8));
-  const same = bytes.length === 8 && bytes.readBigUInt64LE() === signalSets(thread.hostTid).blocked;
-  if (!same) return body.comeHome(thread, `${nameOf(call.nr)} with a signal mask`);
-  const args = [...call.args];
-  args[mask.argument] = 0n;
-  plainForward(body, thread, { ...call, args });
 }
 
 const SIGKILL = 9;

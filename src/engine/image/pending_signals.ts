@@ -7,6 +7,7 @@ import { signalSets } from '../../sys/procfs.ts';
 import { SIGTRAP, type StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { SIGCONT, stopSignals } from '../task/default_actions.ts';
+import { isUnheard } from '../task/masked_calls.ts';
 import type { SignalImage } from './image.ts';
 import { codeOf, isFault, isForThread, signalOf, wasTgkill } from '../task/siginfo.ts';
 import { layout, type InjectedCall, type Injection, type Stub } from '../task/stub.ts';
@@ -27,10 +28,10 @@ export function namesThread(signal: SignalImage): boolean {
   return wasTgkill(Buffer.from(signal.info, 'base64'));
 }
 
-/** Whether a signal waits for a thread that it does not block. */
-export function signalIsDue(tid: number): boolean {
+/** Whether a signal waits for a thread that it does not block; `mask` if another than its own is in force. */
+export function signalIsDue(tid: number, mask?: bigint): boolean {
   const { pending, blocked } = signalSets(tid);
-  return (pending & ~blocked) !== 0n;
+  return (pending & ~(mask ?? blocked)) !== 0n;
 }
 
 /** The place of a signal in a mask. */
@@ -130,7 +131,8 @@ export function queueSignals(
   signals: readonly SignalImage[],
 ): void {
   threads.forEach(({ tid, task }, index) => {
-    const own = signals.filter((signal) => signal.tid === tid || (index === 0 && signal.tid === 0));
+    const isOwn = (signal: SignalImage): boolean => signal.tid === tid || (index === 0 && signal.tid === 0);
+    const own = signals.filter((signal) => isOwn(signal) && !isUnheard(task, signal.signal));
     if (own.length === 0) return;
     using session = stub.borrow(task);
     for (const signal of own) queueSignal(stub, session, { pid, tid }, signal);

@@ -32,7 +32,7 @@ export function restartedCallOf(task: StoppedTask): { task: StoppedTask; restart
   try {
     task.setSignalMask(everySignal);
     let restartOf = 0;
-    let stop = untilCall(task);
+    let stop = runToCall(task);
     if (stop.atCall) {
       const running = stop.resumeToCall();
       restartOf = untilAsleep(task.tid);
@@ -48,8 +48,8 @@ export function restartedCallOf(task: StoppedTask): { task: StoppedTask; restart
   }
 }
 
-/** Runs to the beginning of the call. SIGSTOP, which nothing blocks, acts where it shows. */
-function untilCall(task: StoppedTask): StoppedTask {
+/** Runs to the beginning of the next call. All signals are blocked; SIGSTOP, which nothing blocks, acts where it shows. */
+export function runToCall(task: StoppedTask): StoppedTask {
   let stop = task;
   for (let left = 20, signal = 0; left > 0 && !stop.atCall; left--) {
     stop = stop.resumeToCall(signal).waitStop();

@@ -1,0 +1,105 @@
+/**
+ * Calls that wait with a signal mask of their own (signal mask argument of ppoll(2) and its like, rt_sigsuspend(2)): the
+ * kernel has the mask in force while they wait, and the thread's own one comes back when they return, or with the frame
+ * of the handler that ended them (set_user_sigmask and sigmask_to_save in the kernel's kernel/signal.c).
+ */
+import { signalSets } from '../../sys/procfs.ts';
+import { TaskEnded, type StoppedTask } from '../../sys/ptrace.ts';
+import { peek } from '../../sys/remote_memory.ts';
+import { nameOf } from '../../sys/syscalls.ts';
+import { ERESTARTNOHAND } from '../../sys/x64/registers.ts';
+import { ignoredByDefault, SIGCONT } from './default_actions.ts';
+import { runToCall } from './restarted_call.ts';
+
+/** The argument that points to the mask and the one with its size; pselect6's points to a pair of both. */
+const places: ReadonlyMap<string, { readonly argument: number; readonly size?: number }> = new Map([
+  ['ppoll', { argument: 3, size: 4 }],
+  ['pselect6', { argument: 5 }],
+  ['epoll_pwait', { argument: 4, size: 5 }],
+  ['epoll_pwait2', { argument: 4, size: 5 }],
+  ['rt_sigsuspend', { argument: 0, size: 1 }],
+]);
+
+const maskSize = 8;
+const EINVAL = -22;
+const EFAULT = -14;
+/** SIGKILL and SIGSTOP, which no mask blocks. */
+const unblockable = (1n << 8n) | (1n << 18n);
+
+/** The argument by which a call says its mask. */
+export function maskArgument(number: number): number | undefined {
+  return places.get(nameOf(number))?.argument;
+}
+
+/** The mask that a call of process `pid` waits with, or the error that it ends with; undefined: it has none. */
+export function maskOf(pid: number, number: number, args: readonly bigint[]): bigint | number | undefined {
+  const place = places.get(nameOf(number));
+  if (!place || args[place.argument] === 0n) return undefined;
+  let address = args[place.argument];
+  let size = place.size === undefined ? 0n : args[place.size];
+  if (place.size === undefined) {
+    const pair = Buffer.from(peek(pid, Number(address), 16));
+    if (pair.length < 16) return EFAULT;
+    address = pair.readBigUInt64LE(0);
+    size = pair.readBigUInt64LE(8);
+    if (address === 0n) return undefined;
+  }
+  if (size !== BigInt(maskSize)) return EINVAL;
+  const bytes = Buffer.from(peek(pid, Number(address), maskSize));
+  return bytes.length < maskSize ? EFAULT : bytes.readBigUInt64LE() & ~unblockable;
+}
+
+/** The mask of the wait that a stopped task has been cut short in. */
+function waitMask(task: StoppedTask): bigint | undefined {
+  const registers = task.registers();
+  if (registers.syscall < 0 || registers.number('rax') !== ERESTARTNOHAND) return undefined;
+  const mask = maskOf(task.tid, registers.syscall, registers.syscallArguments);
+  return typeof mask === 'bigint' ? mask : undefined;
+}
+
+/**
+ * Whether a stopped task that is about to be let go has to be back in its wait with a mask, which was cut short, before a
+ * signal acts: that mask decides which one does, and not the thread's own, which would let one through.
+ */
+function mustGoBack(task: StoppedTask, own: bigint): boolean {
+  const mask = waitMask(task);
+  return mask !== undefined && mask !== own && (signalSets(task.tid).pending & ~own) !== 0n;
+}
+
+/**
+ * Brings such a task to the beginning of its call. It blocks all signals then, and gets its own mask by the caller.
+ * @returns undefined if that is not necessary
+ */
+export function backInWait(task: StoppedTask): { task: StoppedTask; own: bigint } | undefined {
+  const own = task.signalMask();
+  if (!mustGoBack(task, own)) return undefined;
+  task.setSignalMask((1n << 64n) - 1n);
+  try {
+    return { task: runToCall(task), own };
+  } catch (error) {
+    if (error instanceof TaskEnded) return undefined; // it was killed; whoever waits for it hears of that
+    throw error;
+  }
+}
+
+/** The same for a task whose kernel makes the call itself: there its own mask is as it should be. */
+export function goBack(task: StoppedTask): StoppedTask {
+  const back = backInWait(task);
+  if (!back) return task;
+  back.task.setSignalMask(back.own);
+  return back.task;
+}
+
+/**
+ * Whether a signal means nothing to a stopped task that is to go back into its wait: it is ignored and the wait's mask lets it
+ * in, so the kernel would have dropped it when it came (sig_ignored in kernel/signal.c). While the task is on its way its own
+ * mask keeps it.
+ */
+export function isUnheard(task: StoppedTask, signal: number): boolean {
+  const { ignored, caught } = signalSets(task.tid);
+  const bit = 1n << BigInt(signal - 1);
+  const means =
+    signal === SIGCONT || ((ignored & bit) === 0n && (!ignoredByDefault.has(signal) || (caught & bit) !== 0n));
+  const mask = means ? undefined : waitMask(task);
+  return mask !== undefined && (mask & bit) === 0n;
+}
