@@ -285,8 +285,11 @@ export class Balancing {
         to,
         kind: proposal.kind,
         why,
-        freezeMs,
-        totalMs: result.totalMs,
+        demandHere: round(figures?.demandHere ?? 0),
+        demandThere: round(figures?.demandThere ?? 0),
+        speedup: round((figures?.progressThere ?? 0) / (figures?.progressHere ?? 1)),
+        freezeMs: round(freezeMs),
+        totalMs: round(result.totalMs),
       });
       return true;
     } catch (error) {
