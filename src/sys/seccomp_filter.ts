@@ -5,16 +5,17 @@
  * Calls that are always local are decided from the number alone, before anything else is looked at. The kernel notices
  * that at installation (seccomp_cache_prepare, Linux 5.11) and afterwards lets them pass without running the filter.
  *
- * The exemption of the engine's stub by instruction pointer is no security boundary, for a hostile body can jump
- * there; the body's namespaces are the wall.
+ * A hostile body can jump into the engine's stub. What it can do there is the list in stub_calls.ts and no more: all
+ * other calls are notifications from there, too. Behind that stand the body's namespaces.
  */
 
 import { assembleBpf, type Instruction, type Label } from './seccomp_bpf.ts';
 import { auditArchitecture, type Architecture } from './syscall_numbers.ts';
-import { descriptionsOf, type LocalTest, type SyscallDescription } from './syscalls.ts';
+import { stubCalls } from './stub_calls.ts';
+import { descriptionsOf, numberOf, type LocalTest, type SyscallDescription } from './syscalls.ts';
 
 export interface BodyFilterOptions {
-  /** Address of the stub's code, whose calls pass: instruction pointers in [stubBase, stubBase + stubLength). */
+  /** Address of the stub's code, whose calls pass if they are among `stubCalls`: instruction pointers in [stubBase, stubBase + stubLength). */
   readonly stubBase: number;
   /** Bytes of it; it must not cross a multiple of 4 GB. The kernel reports the address after the system-call instruction. */
   readonly stubLength: number;
@@ -123,7 +124,7 @@ function argumentTest(call: SyscallDescription, test: LocalTest): readonly Instr
   ];
 }
 
-function stubTest({ stubBase, stubLength }: BodyFilterOptions): readonly Instruction[] {
+function stubTest({ stubBase, stubLength, arch }: BodyFilterOptions): readonly Instruction[] {
   const high = Math.floor(stubBase / 2 ** 32);
   const last = stubBase + stubLength - 1;
   if (stubLength < 1 || Math.floor(last / 2 ** 32) !== high) {
@@ -136,5 +137,13 @@ function stubTest({ stubBase, stubLength }: BodyFilterOptions): readonly Instruc
     { op: 'load', offset: data.pointerLow },
     { op: 'branch', test: 'greaterOrEqual', value: stubBase % 2 ** 32, no: 'notify' },
     { op: 'branch', test: 'greater', value: last % 2 ** 32, yes: 'notify' },
+    { op: 'load', offset: data.nr },
+    ...stubCalls.map((name): Instruction => ({
+      op: 'branch',
+      test: 'equal',
+      value: numberOf(name, arch),
+      yes: 'allow',
+    })),
+    { op: 'jump', to: 'notify' },
   ];
 }

@@ -287,6 +287,7 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
     [nr.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0],
     [nr.seccomp, SECCOMP_SET_MODE_FILTER, NEW_LISTENER | WAIT_KILLABLE_RECV, stub.scratchAddress(0)],
   ]);
+  stub.filtered = true;
   const listener = must(descriptorOf(stub.view, inBody), 'pidfd_getfd of the listener');
   session.must('close the listener', [[nr.close, inBody]]);
   kernel.call(nr.ioctl, listener, SYNC_WAKE_UP, 1);

@@ -3,6 +3,7 @@ import { SystemCallError } from '../../sys/errors.ts';
 import type { Memory } from '../../sys/memory.ts';
 import { ESRCH, eventWithin, RunningTask, SIGTRAP, TaskEnded, traceEvent, type StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
+import { isStubCall } from '../../sys/stub_calls.ts';
 import type { Registers } from '../../sys/x64/registers.ts';
 import { batchEntrySize } from '../../sys/x64/stub_code.ts';
 import { Intruders } from './intruders.ts';
@@ -28,6 +29,8 @@ export interface InjectionPlace {
   /** The stub's address in the process. */
   readonly base: number;
   readonly memory: Memory;
+  /** The process has a body's filter. */
+  readonly filtered: boolean;
 }
 
 /** A task lent for injected calls. */
@@ -149,6 +152,8 @@ export class Injection {
     const words = this.#stub.memory.u64;
     let at = layout.table / 8;
     for (const entry of calls) {
+      if (this.#stub.filtered && !isStubCall(Number(entry[0])))
+        throw new RangeError(`Cannot inject call ${entry[0]}: the body's filter would not let it pass`);
       for (let i = 0; i < 7; i++) words[at + i] = BigInt.asUintN(64, BigInt(entry[i] ?? 0));
       at += batchEntrySize / 8;
     }

@@ -64,6 +64,8 @@ export class Stub {
   readonly code = code;
   /** Where the bounce memory is mapped in the process; 0 while it is not. */
   bounce = 0;
+  /** The process has a body's filter, which lets only some calls of ours pass (sys/stub_calls.ts). */
+  filtered = false;
   readonly #file: number;
   readonly #bounces = new Map<number, Memory>();
 
@@ -140,6 +142,7 @@ export class Stub {
     must(kernel.call(nr.ftruncate, file, layout.size + bounceSize), 'ftruncate');
     const stub = new Stub(pid, pid, this.base, file);
     stub.memory.u8.set(code.bytes, 0);
+    stub.filtered = this.filtered;
     stub.memory.u8.set(this.memory.u8.subarray(layout.trapAction, layout.trapAction + 32), layout.trapAction);
     const all = PROT_READ | PROT_WRITE | PROT_EXEC;
     must(
