@@ -19,6 +19,7 @@ const entries: readonly (readonly [name: string, source: string])[] = [
   ['mosmigrate', 'src/cli/mosmigrate.ts'],
   ['mosps', 'src/cli/mosps.ts'],
   ['mosmon', 'src/cli/mosmon.ts'],
+  ['mosctl', 'src/cli/mosctl.ts'],
   ['moskillall', 'src/cli/moskillall.ts'],
   ['mostimeof', 'src/cli/mostimeof.ts'],
   ['mosix', 'src/cli/mosix.ts'],

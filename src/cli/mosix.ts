@@ -8,6 +8,7 @@ import { cluster, leave, revoke, rotateCa, set, token } from './mosix_cluster.ts
 import { calls } from './mosix_calls.ts';
 import { completion } from './mosix_completion.ts';
 import { doctor } from './mosix_doctor.ts';
+import { events } from './mosix_events.ts';
 import { init, join } from './mosix_init.ts';
 import { logs } from './mosix_logs.ts';
 import { status } from './mosix_status.ts';
@@ -31,6 +32,7 @@ const OWN: Readonly<Record<string, Verb>> = {
   status,
   doctor,
   logs,
+  events,
   attach,
   calls,
   completion,

@@ -11,6 +11,7 @@ import { withDaemon } from './daemon_client.ts';
 import { nodeTable } from './node_table.ts';
 import { processTable } from './process_table.ts';
 import { runCommand } from './run_command.ts';
+import { whyText } from './decision_text.ts';
 import { writeOut } from './output.ts';
 import { colour, outputWidth, type Colour } from './terminal.ts';
 import { userNames } from './user_names.ts';
@@ -23,6 +24,11 @@ async function show(mosd: CommandClient, { flags, values }: Line): Promise<strin
   if (calls !== undefined) {
     const list = await mosd.calls(Number(calls));
     return json ? jsonLine(list) : callTable(list);
+  }
+  const why = values.get('why');
+  if (why !== undefined) {
+    const answer = await mosd.why(Number(why));
+    return json ? jsonLine(answer) : whyText(answer);
   }
   if (flags.has('nodes')) {
     const nodes = await mosd.nodes();

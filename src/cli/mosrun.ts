@@ -43,8 +43,29 @@ function wishesOf({ flags, values }: CommandLine<typeof mosrun.options>): RunOpt
     throw new CommandError('options -r and -h exclude each other', EXIT.usage);
   if (flags.has('stay') && flags.has('roam'))
     throw new CommandError('options -L and -l exclude each other', EXIT.usage);
+  const begins = [flags.has('best'), values.get('among') !== undefined, restrict !== undefined, flags.has('home')];
+  if (begins.filter(Boolean).length > 1)
+    throw new CommandError('options -r, -b, -j and -h exclude each other', EXIT.usage);
+  if (flags.has('ignore-io') && flags.has('count-io'))
+    throw new CommandError('options -c and -n exclude each other', EXIT.usage);
   const stay = flags.has('stay') ? true : flags.has('roam') ? false : undefined;
-  return { restrict, home: flags.has('home') || undefined, stay, job: values.get('job') };
+  const memory = values.get('memory');
+  return {
+    restrict,
+    home: flags.has('home') || undefined,
+    stay,
+    job: values.get('job'),
+    best: flags.has('best') || undefined,
+    among: listOf(values.get('among')),
+    nodes: listOf(values.get('nodes')),
+    notNodes: listOf(values.get('not-nodes')),
+    freeMegabytes: memory === undefined ? undefined : Number(memory),
+    countCalls: flags.has('ignore-io') ? false : flags.has('count-io') ? true : undefined,
+  };
+}
+
+function listOf(text: string | undefined): string[] | undefined {
+  return text?.split(',').filter((name) => name !== '');
 }
 
 /** @returns undefined if mosd cannot be reached and the user wants to run anyway */
@@ -58,7 +79,7 @@ function register(options: RunOptions, force: boolean): Registered | undefined {
   }
   try {
     // Without the wish that cannot be fulfilled it may still be a job of this node.
-    return tryToRegister({ ...options, restrict: undefined });
+    return tryToRegister({ ...options, restrict: undefined, among: undefined });
   } catch {
     return undefined;
   }

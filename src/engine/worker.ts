@@ -175,7 +175,7 @@ class EngineWorker {
           guests: [...this.#guests].flatMap((g) => g.status() ?? []),
         };
       case 'expel':
-        for (const guest of this.#guests) guest.leave(request.reason);
+        for (const guest of this.#guests) guest.expel(request.reason);
         return {};
       case 'doors':
         this.#host.closed = request.closed;

@@ -24,7 +24,7 @@ import { calibratedSpeed } from './calibrate.ts';
 import type { EngineLink } from './engine_link.ts';
 import { JobMeters } from './job_meters.ts';
 import type { Jobs, Member } from './jobs.ts';
-import { LoadMeter } from './load_meter.ts';
+import { LoadMeter, sessions } from './load_meter.ts';
 import type { Log } from './log.ts';
 import type { NodeOrders } from './node_orders.ts';
 import type { Peers } from './peers.ts';
@@ -111,6 +111,14 @@ export class Balancing {
     return refused === undefined ? { welcome: true } : { refused };
   }
 
+  /** What may come has changed: the engine and the others are told. */
+  async ordersChanged(): Promise<void> {
+    const { orders, engine } = this.#options;
+    this.#doors = { closed: orders.closed, engine: engine.pid };
+    this.#publish();
+    if (engine.down === undefined) await engine.engine.doors(orders.closed).catch(() => {});
+  }
+
   /** It came home by itself, for something that only home can do. */
   cameHome(pid: number): void {
     this.#balancer.kept(pid, 'it came home by itself a moment ago (mosps says why)');
@@ -139,6 +147,7 @@ export class Balancing {
     const before = this.#list;
     if (await this.#isOfInterest(members)) this.#list = await engine.engine.list().catch(() => before);
     this.#notice(before);
+    await this.#mindTheDoor();
     this.#look(members);
     this.#publish();
     if (!config.balance || members.length === 0) return false;
@@ -166,6 +175,21 @@ export class Balancing {
   }
 
   #guestTurn = 0;
+  /** What the engine has been told, and which one. */
+  #doors: { closed: string | undefined; engine: number | undefined } = { closed: undefined, engine: undefined };
+
+  /** Users come and go, and an engine that starts anew knows nothing. */
+  async #mindTheDoor(): Promise<void> {
+    const { orders, engine, config, log } = this.#options;
+    orders.users = sessions().length;
+    const present = config.workstation && orders.users > 0;
+    const came = present && !orders.ownerPresent;
+    orders.ownerPresent = present;
+    if (orders.closed !== this.#doors.closed || engine.pid !== this.#doors.engine) await this.ordersChanged();
+    if (!came || engine.down !== undefined) return;
+    log('owner.came', { users: orders.users });
+    await engine.engine.expel('the owner of its host works there').catch(() => {});
+  }
 
   #guestsDue(): boolean {
     this.#guestTurn = (this.#guestTurn + 1) % 5;

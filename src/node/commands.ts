@@ -32,6 +32,10 @@ export interface CommandsOptions {
   board: InformationVector;
   feed: EventFeed;
   log: Log;
+  /** Somebody has moved a process by command. */
+  movedByHand?: (pid: number) => void;
+  /** Everything is about to leave: nothing more may come, and nothing is balanced. */
+  leaving?: () => void;
   /** Ends mosd, after the answer is out. */
   stop: () => void;
 }
@@ -98,6 +102,8 @@ export class Commands {
   async #run(caller: Caller, options: RunOptions): Promise<RunResult> {
     const { config, jobs } = this.#options;
     if (options.restrict !== undefined && !options.home) await this.#checkReachable(options.restrict);
+    for (const name of [...(options.among ?? []), ...(options.nodes ?? []), ...(options.notNodes ?? [])])
+      await this.#checkKnown(name);
     await jobs.settled(caller.pid);
     const job = caller.pid === 0 || caller.gone.aborted ? undefined : jobs.add(caller.pid, options);
     if (job === undefined)
@@ -137,7 +143,7 @@ export class Commands {
     this.#checkMovable(pid, what);
     const member = this.#options.jobs.of(pid);
     if (member !== undefined && target !== undefined) member.held = false;
-    const move = this.#move(pid, target, onProgress);
+    const move = this.#move(pid, target, onProgress).finally(() => this.#options.movedByHand?.(pid));
     if (wait) return explained(move, what);
     move.catch((error: unknown) => this.#options.log('move.failed', { pid, to, why: messageOf(error) }));
     return undefined;
@@ -162,6 +168,15 @@ export class Commands {
     return processFor(pid, caller, `${verb} process ${pid}`);
   }
 
+  /** A node that is down may come back; one that nobody knows is a mistake. */
+  async #checkKnown(name: string): Promise<void> {
+    try {
+      await this.#options.targetOf(name);
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === 'no-such-node') throw error;
+    }
+  }
+
   /** The engine of the node must answer, too: mosrun's caller wants to know before the program runs. */
   async #checkReachable(name: string): Promise<void> {
     const target = await this.#options.targetOf(name);
@@ -179,6 +194,7 @@ export class Commands {
     if (caller.uid !== 0 && caller.uid !== process.geteuid?.()) {
       throw new RefusedError('not-permitted', 'Cannot stop mosd: only root and the user who started it may do that');
     }
+    this.#options.leaving?.();
     if (engine.down === undefined) await engine.engine.shutdown();
     await jobs.dissolve();
     setImmediate(stop);

@@ -7,6 +7,7 @@ import { reasonOf } from '../lib/errors.ts';
 import { preferThisThread } from '../sys/priority.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
+import { BalanceCommands } from './balance_commands.ts';
 import { Balancing } from './balancing.ts';
 import { Board } from './board.ts';
 import { ClusterNode } from './cluster_node.ts';
@@ -90,27 +91,27 @@ export class Daemon {
     });
     const bestFor = (member: Member): string => this.#balancing.bestFor(member);
     this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target, bestFor });
+    const common = { engine: this.#engine, jobs, placement: this.#placement, targetOf: target };
+    const balancing = this.#balancing;
+    const leaving = (): void => {
+      orders.leaving = true;
+      balancing.stop();
+    };
     const commands = new Commands({
+      ...common,
       config,
       version: about.version,
-      engine: this.#engine,
       peers,
-      jobs,
-      placement: this.#placement,
-      targetOf: target,
       board,
       feed,
       log,
       stop,
+      movedByHand: (pid) => balancing.movedByHand(pid),
+      leaving,
     });
-    const jobCommands = new JobCommands({
-      node: config.name,
-      engine: this.#engine,
-      jobs,
-      placement: this.#placement,
-      targetOf: target,
-    });
-    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...cluster.handlers };
+    const jobCommands = new JobCommands({ ...common, node: config.name });
+    const balanceCommands = new BalanceCommands({ engine: this.#engine, orders, balancing, log });
+    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...balanceCommands.handlers, ...cluster.handlers };
     this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers, log });
   }
 

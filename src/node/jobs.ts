@@ -90,9 +90,11 @@ export class Jobs {
     const earlier = [...descendants([pid])].flatMap((each) => (each === pid ? [] : (findProcess(each) ?? [])));
     const group = JobGroup.of(pid, id, (each) => this.#isEarlier({ earlier }, each));
     const options = { ...outer?.job.options, ...withoutUndefined(wishes) };
-    // A node and "at home" exclude each other: the newer wish counts.
-    if (wishes.home) delete options.restrict;
-    else if (wishes.restrict !== undefined) delete options.home;
+    // A node, "at home" and "begin where it is best" exclude each other: the newer wish counts.
+    const [begins, elsewhere] = [wishes.best === true || wishes.among !== undefined, wishes.restrict !== undefined];
+    if (wishes.home || begins) delete options.restrict;
+    if (begins || elsewhere) delete options.home;
+    if (wishes.home || elsewhere) for (const each of ['best', 'among'] as const) delete options[each];
     const job: Job = {
       id,
       pid,

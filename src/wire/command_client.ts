@@ -2,15 +2,19 @@
 import type {
   ClusterReport,
   CpuUse,
+  DecisionRow,
+  EvacuationState,
   JobMoveResult,
   JobRow,
   MosdHello,
   MosdList,
   NodeRow,
+  OrderState,
   PeerFindings,
   RunOptions,
   TokenResult,
   WatchNews,
+  WhyAnswer,
 } from './command_protocol.ts';
 import type { CallList, MigrationProgress, MoveResult, ReleaseResult } from './engine_protocol.ts';
 import type { LineClient } from './line_client.ts';
@@ -132,6 +136,36 @@ export class CommandClient {
 
   askPeer(node: string): Promise<PeerFindings> {
     return this.#client.request('ask-peer', { node }) as Promise<PeerFindings>;
+  }
+
+  /** Why a process is where it is. */
+  why(pid: number): Promise<WhyAnswer> {
+    return this.#client.request('why', { pid }) as Promise<WhyAnswer>;
+  }
+
+  /** What the balancer did behind `after`; `wait`: until there is something, some seconds long. */
+  decisions(after: number | undefined, wait: boolean): Promise<{ next: number; events: DecisionRow[] }> {
+    return this.#client.request('decisions', { after, wait }, { timeoutMs: 30_000 }) as Promise<{
+      next: number;
+      events: DecisionRow[];
+    }>;
+  }
+
+  orders(): Promise<OrderState> {
+    return this.#client.request('orders') as Promise<OrderState>;
+  }
+
+  order(order: 'stay' | 'lstay' | 'block', on: boolean): Promise<OrderState> {
+    return this.#client.request('order', { order, on }) as Promise<OrderState>;
+  }
+
+  /** Sends guests away (`expel`), or brings own processes home (`bring`), for as long as the connection lasts. */
+  evacuate(op: 'expel' | 'bring', onProgress: (state: EvacuationState) => void): Promise<EvacuationState> {
+    const options = {
+      timeoutMs: 150_000,
+      onProgress: (state: unknown) => onProgress(state as EvacuationState),
+    };
+    return this.#client.request(op, {}, options) as Promise<EvacuationState>;
   }
 
   /** Ends mosd and its engine after everything has come home. */

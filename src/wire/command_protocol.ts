@@ -68,6 +68,59 @@ export interface CpuUse {
   awayMs: number;
 }
 
+/** What the balancer decided about a process, or what came of it. */
+export interface DecisionRow {
+  /** Counts events; absent for a "no". */
+  seq?: number;
+  /** Milliseconds since 1970. */
+  at: number;
+  pid: number;
+  kind: 'moved' | 'stays' | 'refused' | 'failed' | 'gained';
+  from: string;
+  to?: string;
+  why: string;
+  /** Demands in tasks, progress in standard CPUs for each task, times in milliseconds. */
+  figures?: {
+    demandHere: number;
+    demandThere: number;
+    progressHere: number;
+    progressThere: number;
+    horizonMs: number;
+    costMs: number;
+    gainMs: number;
+    neededMs: number;
+  };
+  /** Of `gained`: how many times as fast it was to become, and became. */
+  predicted?: number;
+  came?: number;
+  freezeMs?: number;
+}
+
+export interface WhyAnswer {
+  pid: number;
+  /** What was decided last, a "no" included; absent if nothing was. */
+  last?: DecisionRow;
+  /** What became of it before, oldest first. */
+  events: DecisionRow[];
+}
+
+/** What the owner of a node has ordered (mosctl). */
+export interface OrderState {
+  stay: boolean;
+  lstay: boolean;
+  block: boolean;
+  /** Why no guests may come; absent: they may. */
+  closed?: string;
+}
+
+/** How far an evacuation is. */
+export interface EvacuationState {
+  gone: number;
+  total: number;
+  /** Those that are still there, and why. */
+  left: { pid: number; why: string }[];
+}
+
 export interface NodeRow extends PeerConfig {
   /** `connecting`: not tried to the end yet. */
   state: 'up' | 'down' | 'connecting';

@@ -42,7 +42,11 @@ export async function runBalance(argv: readonly string[]): Promise<number> {
   const size = { cpus: Number(values.share) * availableParallelism(), cpuSeconds: Number(values.seconds) };
   let failed = 0;
   for (const name of names) {
-    const verdict = await cases[name](size).catch((error: unknown): Verdict => ({ ok: false, figures: {}, why: String(error) }));
+    const verdict = await cases[name](size).catch((error: unknown): Verdict => ({
+      ok: false,
+      figures: {},
+      why: String(error),
+    }));
     if (!verdict.ok) failed += 1;
     console.log(values.json ? JSON.stringify({ suite: 'balance', case: name, ...verdict }) : forPeople(name, verdict));
   }

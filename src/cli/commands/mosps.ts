@@ -5,7 +5,12 @@ export const mosps = describeCommand({
   name: 'mosps',
   verb: 'ps',
   summary: 'show programs that moved or may move, and the nodes',
-  usage: ['[--all|--mine] [--local|--guests] [-J NAME] [--json]', '--nodes [--json]', '--calls PID [--json]'],
+  usage: [
+    '[--all|--mine] [--local|--guests] [-J NAME] [--json]',
+    '--nodes [--json]',
+    '--calls PID [--json]',
+    '--why PID [--json]',
+  ],
   about: [
     'Shows your programs that were started by mosrun or that moved: those that are away, those at home, and why the ' +
       'ones that came back did.',
@@ -20,6 +25,10 @@ export const mosps = describeCommand({
     calls: {
       value: { name: 'PID', kind: 'pid' },
       text: 'how often PID asked its home for what, and why it came home',
+    },
+    why: {
+      value: { name: 'PID', kind: 'pid' },
+      text: 'why PID is where it is: what was decided about it, with the figures, and what it gained',
     },
     json: { text: 'one JSON object: {node, away, home, returned, guests, nodes}, or what the other options show' },
   },
@@ -42,6 +51,7 @@ export const mosps = describeCommand({
     ['mosps', 'your programs'],
     ['mosps --nodes', 'the nodes'],
     ['mosps -J night', 'one job'],
+    ['mosps --why 4711', 'why it moved, or does not'],
     ['mosps --json | jq .away', 'for scripts'],
   ],
   exits: [

@@ -14,6 +14,17 @@ export const mosrun = describeCommand({
   ],
   options: {
     on: { short: 'r', value: { name: 'NODE', kind: 'node' }, text: 'run on NODE; see mosps --nodes' },
+    best: { short: 'b', text: 'begin on the node that is best now' },
+    among: {
+      short: 'j',
+      value: { name: 'NODE,…', kind: 'text' },
+      text: 'begin on one of these nodes, drawn by chance',
+    },
+    nodes: { value: { name: 'NODE,…', kind: 'text' }, text: 'move by itself only to these nodes, and home' },
+    'not-nodes': { value: { name: 'NODE,…', kind: 'text' }, text: 'do not move by itself to these nodes' },
+    memory: { short: 'm', value: { name: 'MB', kind: 'number' }, text: 'only to nodes with so much free memory' },
+    'ignore-io': { short: 'c', text: 'its input and output do not count when a node is chosen' },
+    'count-io': { short: 'n', text: 'they do (default)' },
     home: { short: 'h', text: 'run here (it can still be moved by mosmigrate)' },
     stay: { short: 'L', text: 'no automatic migration; mosmigrate still moves it' },
     roam: { short: 'l', text: 'automatic migration is allowed (default)' },
@@ -31,6 +42,7 @@ export const mosrun = describeCommand({
     ['mosrun gzip -9 big.tar', 'starts here, as a program that may move'],
     ['mosrun -r n2 ./simulate', 'goes to n2 right away'],
     ['mosrun -J night -r n2 make -j4', 'make and all that it starts, and what these start'],
+    ['mosrun -b -m 500 ./simulate', 'begins where it is best, among those with 500 MB free'],
     ['mosrun --time sort big', 'says where the CPU time was used'],
   ],
   exits: [

@@ -114,6 +114,32 @@ export const logs = describeCommand({
   seeAlso: ['mosps', 'mosix doctor'],
 });
 
+export const events = describeCommand({
+  name: 'mosix events',
+  verb: 'events',
+  summary: 'what the balancer of this node did, and what it gained',
+  usage: ['[-f] [--json] [PID]'],
+  about: [
+    'Shows which of your processes moved by themselves, or could not, with the reason, and after some seconds how much ' +
+      'faster each became beside what was predicted. Root sees all.',
+  ],
+  options: {
+    follow: { short: 'f', text: 'go on as more happens' },
+    json: { text: 'one JSON object for each, with all figures' },
+  },
+  operands: [{ name: 'PID', kind: 'pid' }],
+  examples: [
+    ['mosix events -f', 'as it happens'],
+    ['mosix events 4711', 'about one process'],
+  ],
+  exits: [
+    ['0', 'done'],
+    ['2', 'bad usage'],
+    ['69', 'no daemon'],
+  ],
+  seeAlso: ['mosps', 'mosix logs'],
+});
+
 export const attach = describeCommand({
   name: 'mosix attach',
   verb: 'attach',

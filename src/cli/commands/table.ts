@@ -3,13 +3,14 @@ import type { CommandDescription } from '../../lib/command.ts';
 import { mosd } from '../../lib/mosd_command.ts';
 import { cluster, init, join, leave, revoke, rotateCa, set, token } from './cluster_verbs.ts';
 import { mosix } from './mosix.ts';
+import { mosctl } from './mosctl.ts';
 import { moskillall } from './moskillall.ts';
 import { mosmigrate } from './mosmigrate.ts';
 import { mosmon } from './mosmon.ts';
 import { mosps } from './mosps.ts';
 import { mosrun } from './mosrun.ts';
 import { mostimeof } from './mostimeof.ts';
-import { attach, calls, completion, doctor, down, logs, status, up } from './node_verbs.ts';
+import { attach, calls, completion, doctor, down, events, logs, status, up } from './node_verbs.ts';
 
 /** In the order in which `mosix --help` lists them. */
 export const COMMANDS: readonly CommandDescription[] = [
@@ -26,10 +27,12 @@ export const COMMANDS: readonly CommandDescription[] = [
   status,
   doctor,
   logs,
+  events,
   mosrun,
   mosmigrate,
   mosps,
   mosmon,
+  mosctl,
   moskillall,
   mostimeof,
   calls,

@@ -94,6 +94,11 @@ export class Guest {
     };
   }
 
+  /** It goes home if it runs; what is on its way somewhere is left alone. */
+  expel(reason: string): void {
+    if (this.#state === 'running') this.#goHome(reason);
+  }
+
   /** Sends the guest home, e.g. because this engine stops. */
   leave(reason: string): void {
     if (this.#state === 'running') this.#goHome(reason);

@@ -24,7 +24,8 @@ const READY_MS = 60_000;
 const COUNT_STEPS = 1_000_000;
 
 /** Prints the last number of a generator after so many steps: the same everywhere. */
-const COMPUTE = 'my ($n) = @ARGV; my $h = 1; while ($n--) { $h = ($h * 1103515245 + 12345) & 0x7fffffff; } print "$h\\n";';
+const COMPUTE =
+  'my ($n) = @ARGV; my $h = 1; while ($n--) { $h = ($h * 1103515245 + 12345) & 0x7fffffff; } print "$h\\n";';
 
 /** Starts the hosts one after the other, so that each calibrates alone. */
 export async function balancedCluster(hosts: readonly HostOptions[]): Promise<Cluster> {
@@ -52,7 +53,11 @@ export async function stepsFor(host: Host, cpuSeconds: number): Promise<number> 
 }
 
 /** Starts a job that computes, by mosrun, on the home node. */
-export function compute(cluster: Cluster, steps: number, options: { uid?: number; flags?: readonly string[] } = {}): Job {
+export function compute(
+  cluster: Cluster,
+  steps: number,
+  options: { uid?: number; flags?: readonly string[] } = {},
+): Job {
   const process = cluster.mosrun(['perl', '-e', COMPUTE, String(steps)], { ...options, cwd: '/' });
   const job: Job = { process, begun: performance.now(), ended: undefined, failed: undefined };
   return job;
@@ -78,7 +83,8 @@ export async function distribution(cluster: Cluster): Promise<number[]> {
     returned: { pid: number; job?: string }[];
   };
   const leaving = away.filter(({ state }) => state === 'leaving').length;
-  const at = (host: Host): number => away.filter(({ where, state }) => where === host.name && state !== 'leaving').length;
+  const at = (host: Host): number =>
+    away.filter(({ where, state }) => where === host.name && state !== 'leaving').length;
   return cluster.hosts.map((host) => (host === cluster.home ? home.length + returned.length + leaving : at(host)));
 }
 

@@ -7,7 +7,15 @@ const LIMIT = 1.15;
 const TIMEOUT_MS = 400_000;
 
 /** @param cpus Of each host. */
-export async function spread({ cpus, cpuSeconds, runs }: { cpus: number; cpuSeconds: number; runs: number }): Promise<Verdict> {
+export async function spread({
+  cpus,
+  cpuSeconds,
+  runs,
+}: {
+  cpus: number;
+  cpuSeconds: number;
+  runs: number;
+}): Promise<Verdict> {
   const hosts = ['home', 'n2', 'n3', 'n4'].map((name) => ({ name, cpus }));
   await using cluster = await balancedCluster(hosts);
   const steps = await stepsFor(cluster.home, cpuSeconds);
@@ -21,7 +29,7 @@ export async function spread({ cpus, cpuSeconds, runs }: { cpus: number; cpuSeco
     const begun = performance.now();
     for (const [index, output] of (await finished(jobs, TIMEOUT_MS)).entries())
       if (output !== expected[0]) wrong.push(`job ${index} of run ${run}: "${output}" ${jobs[index].failed ?? ''}`);
-    ratios.push(((performance.now() - begun) / 1000 / ((JOBS * one) / hosts.length)));
+    ratios.push((performance.now() - begun) / 1000 / ((JOBS * one) / hosts.length));
   }
   const middle = median(ratios);
   return {
