@@ -101,6 +101,13 @@ export class Balancing {
     this.#stop.abort();
   }
 
+  /** All that is here is about to leave: the others hear that nothing may come. */
+  leave(): void {
+    this.#options.orders.leaving = true;
+    this.#publish();
+    this.stop();
+  }
+
   /** A peer asks something of this node's balancer. */
   answer(peer: string, question: unknown): unknown {
     const asked = v.safeParse(reserveQuestion, question);

@@ -52,11 +52,7 @@ export class Daemon {
     this.config = config;
     this.#log = log;
     const feed = new EventFeed();
-    const onEvent = (event: EngineEvent): void => {
-      this.#onEvent(event);
-      feed.publish({ event: event.event, pid: event.pid });
-    };
-    this.#engine = new EngineLink({ config, configFile, log, onEvent });
+    this.#engine = new EngineLink({ config, configFile, log, onEvent: (event) => this.#onEvent(event, feed) });
     const about = { node: config.name, version: version() };
     const cluster = new ClusterNode({
       config,
@@ -93,10 +89,6 @@ export class Daemon {
     this.#placement = new Placement({ engine: this.#engine, jobs, log, targetOf: target, bestFor });
     const common = { engine: this.#engine, jobs, placement: this.#placement, targetOf: target };
     const balancing = this.#balancing;
-    const leaving = (): void => {
-      orders.leaving = true;
-      balancing.stop();
-    };
     const commands = new Commands({
       ...common,
       config,
@@ -107,11 +99,16 @@ export class Daemon {
       log,
       stop,
       movedByHand: (pid) => balancing.movedByHand(pid),
-      leaving,
+      leaving: () => balancing.leave(),
     });
     const jobCommands = new JobCommands({ ...common, node: config.name });
     const balanceCommands = new BalanceCommands({ engine: this.#engine, orders, balancing, log });
-    const handlers = { ...commands.handlers, ...jobCommands.handlers, ...balanceCommands.handlers, ...cluster.handlers };
+    const handlers = {
+      ...commands.handlers,
+      ...jobCommands.handlers,
+      ...balanceCommands.handlers,
+      ...cluster.handlers,
+    };
     this.#server = new CommandServer({ path: commandSocket(config.runDir), handlers, log });
   }
 
@@ -132,7 +129,8 @@ export class Daemon {
     this.#log('start', { pid: process.pid, peers: this.#cluster.peers.all.length });
   }
 
-  #onEvent(event: EngineEvent): void {
+  #onEvent(event: EngineEvent, feed: EventFeed): void {
+    feed.publish({ event: event.event, pid: event.pid });
     this.#placement.onEvent(event);
     if (event.event === 'returned') this.#balancing.cameHome(event.pid);
   }
