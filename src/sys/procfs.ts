@@ -39,13 +39,28 @@ export function mappings(pid: number): Mapping[] {
   return out;
 }
 
-/** VmFlags of every mapping by its start address (two-letter codes, e.g. "gd", "wf", "mw"). */
-export function mappingFlags(pid: number): Map<number, Set<string>> {
-  const out = new Map<number, Set<string>>();
-  let start = 0;
-  for (const line of fs.readFileSync(`/proc/${pid}/smaps`, 'latin1').split('\n')) {
-    if (line.startsWith('VmFlags:')) out.set(start, new Set(line.slice(8).trim().split(' ')));
-    else if (/^[0-9a-f]+-/.test(line)) start = parseInt(line, 16);
+export interface FlaggedMapping extends Mapping {
+  /** VmFlags: two-letter codes, e.g. "gd", "wf", "mw". */
+  flags: ReadonlySet<string>;
+}
+
+/** The mappings of /proc/PID/smaps: of each a line as in /proc/PID/maps, lines that do not matter here, and its flags. */
+export function flaggedMappings(pid: number): FlaggedMapping[] {
+  const out: FlaggedMapping[] = [];
+  const text = fs.readFileSync(`/proc/${pid}/smaps`, 'latin1');
+  const label = '\nVmFlags:';
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
+    const flagsAt = text.indexOf(label, at);
+    if (flagsAt < 0) break;
+    end = text.indexOf('\n', flagsAt + 1);
+    const mapping = parseMapping(text.slice(at, text.indexOf('\n', at)));
+    const flags = new Set(
+      text
+        .slice(flagsAt + label.length, end)
+        .trim()
+        .split(' '),
+    );
+    if (mapping) out.push({ ...mapping, flags });
   }
   return out;
 }
@@ -163,9 +178,9 @@ export function descriptorTargets(pid: number): Map<number, string> {
 }
 
 /** The signals that a process reads from its signalfds, as a mask (proc(5), /proc/PID/fdinfo). */
-export function signalfdMask(pid: number): bigint {
+export function signalfdMask(pid: number, descriptors: ReadonlyMap<number, string>): bigint {
   let mask = 0n;
-  for (const [fd, target] of descriptorTargets(pid)) {
+  for (const [fd, target] of descriptors) {
     if (target !== 'anon_inode:[signalfd]') continue;
     const text = fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
     mask |= BigInt('0x' + (/^sigmask:\s*([0-9a-f]+)/m.exec(text)?.[1] ?? '0'));

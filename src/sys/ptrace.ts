@@ -51,6 +51,7 @@ const registersAt = scratch(registerCount * 8);
 const vectorAt = scratch(16);
 const wordsAt = scratch(256);
 const xstateAt = scratch(16384);
+let extendedStateLength: number | undefined;
 
 /** What waitpid reports about a task. */
 export type TaskStatus =
@@ -243,7 +244,8 @@ export class StoppedTask {
 
   /** The state may come from a CPU with more or fewer components; the kernel refuses one in use that this CPU lacks. */
   setExtendedState(bytes: Uint8Array): void {
-    const { length } = this.extendedState(); // the kernel takes no other (xstateregs_set in arch/x86/kernel/fpu/regset.c)
+    // The kernel takes no other, which is the same for all tasks (xstateregs_set in arch/x86/kernel/fpu/regset.c).
+    const length = (extendedStateLength ??= this.extendedState().length);
     arena.u8.fill(0, xstateAt, xstateAt + length);
     arena.u8.set(bytes.subarray(0, length), xstateAt);
     arena.write64(vectorAt, arena.address + xstateAt);

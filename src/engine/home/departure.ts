@@ -4,9 +4,11 @@
  */
 import {
   commandName,
+  descriptorTargets,
   livingThread,
   mappings,
   resourceLimits,
+  signalfdMask,
   signalSets,
   status as procStatus,
 } from '../../sys/procfs.ts';
@@ -64,6 +66,8 @@ export class Departure implements Traveller {
   /** Files that those who leave along with it write through their memory. */
   #written: ReadonlySet<string> = new Set();
   #space: SpaceImage | undefined;
+  /** What its descriptors lead to, from when it was frozen. */
+  #descriptors: ReadonlyMap<number, string> = new Map();
   #image: ProcessImage | undefined;
   #absence: Absence | undefined;
   /** It stands still since then, before anything is prepared. */
@@ -129,6 +133,7 @@ export class Departure implements Traveller {
         if (!link.closed) link.sendJson(frameType.abort, { reason: String(error) });
         link.close();
         this.#supply.close();
+        this.#context.notes.remove(this.pid);
       }
       throw error;
     }
@@ -167,6 +172,8 @@ export class Departure implements Traveller {
   ): Promise<MigrationResult> {
     const { loop } = this.#context;
     options.progress('freeze', 0, 0);
+    const noted = resourceLimits(this.pid);
+    this.#context.notes.write(this.pid, options.stubBase, noted); // before the freeze, for it takes time
     const frozenAt = this.#still?.at ?? performance.now();
     const frozen = this.#still?.frozen ?? (await freezeProcess(loop, this.pid));
     this.#still = undefined;
@@ -182,7 +189,7 @@ export class Departure implements Traveller {
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});
-      this.#context.notes.write(this.pid, options.stubBase, space.limits);
+      if (String(space.limits) !== String(noted)) this.#context.notes.write(this.pid, options.stubBase, space.limits);
       setMemoryLimits(this.pid, noLimits);
       const place = { base: options.stubBase, bounce: true };
       stub = withSpareDescriptors(main, () => Stub.install(main, this.pid, place));
@@ -194,26 +201,20 @@ export class Departure implements Traveller {
       sent = await this.#sendMemory(link, main, space, options.progress);
       link.sendFrame(frameType.complete, 0);
       await this.#step('pages-sent');
-      const { type, text } = await ready;
-      await this.#step('ready');
-      if (type === frameType.abort) {
-        // cast: the peer has proved the cluster's key, and the reason is only shown
-        const { reason } = JSON.parse(text) as { reason: string };
-        throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${reason}`);
-      }
+      await this.#hearReady(ready);
       assertAlive(frozen);
       await this.#convoy?.meet('ready');
     } catch (error) {
       this.#goOnAtHome(stub, frozen);
       throw error;
     }
-    this.#context.notes.remove(this.pid);
     // A stopped process begins its stay stopped, also if it has just been continued: SIGCONT's handler runs first.
     const continued = (tid: number): boolean => (signalSets(tid).pending & bitOf(SIGCONT)) !== 0n;
     const stopped = frozen.some(({ task }) => task.groupStop() || continued(task.tid));
     if (stopped) link.sendFrame(frameType.stopped, 0);
     link.sendFrame(frameType.go, 0);
     const freezeMs = performance.now() - frozenAt;
+    this.#context.notes.remove(this.pid); // while all that is to be taken back is there still
     const absence = this.#park(link, stub, frozen);
     if (stopped) absence.deputy.startedStopped();
     await absence.arrived();
@@ -231,6 +232,16 @@ export class Departure implements Traveller {
     return result;
   }
 
+  /** @throws StaysHome when the other node gives up, LinkClosed, DeadlineExceeded */
+  async #hearReady(answer: Promise<{ type: number; text: string }>): Promise<void> {
+    const { type, text } = await answer;
+    await this.#step('ready');
+    if (type !== frameType.abort) return;
+    // cast: the peer has proved the cluster's key, and the reason is only shown
+    const { reason } = JSON.parse(text) as { reason: string };
+    throw new StaysHome(this.pid, `node ${this.peer.name} gave up: ${reason}`);
+  }
+
   async #readSpace(
     link: GuestLink,
     task: StoppedTask,
@@ -246,10 +257,11 @@ export class Departure implements Traveller {
       await this.#supply.send(link, more, progress);
     }
     refuseSharers(this.pid, space, { open: false, companions: this.#convoy?.pids });
-    refuseBusyRings(this.pid);
+    const rings = space.mappings.some(({ ring }) => ring);
+    this.#descriptors = descriptorTargets(task.tid);
+    refuseBusyRings(this.pid, { descriptors: this.#descriptors, rings });
     if (this.#supply.watch.look())
       throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened a file that it maps shared');
-    const rings = space.mappings.some(({ ring }) => ring);
     return (this.#space = { ...space, limits: resourceLimits(this.pid), rings });
   }
 
@@ -261,7 +273,7 @@ export class Departure implements Traveller {
   }
 
   #capture(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
-    const state = captureState(stub, frozen);
+    const state = captureState(stub, frozen, signalfdMask(stub.view, this.#descriptors));
     if (state.threads.length > 1 && state.timers.posix.some(({ clock }) => clock === CLOCK_THREAD_CPUTIME_ID))
       throw new StaysHome(this.pid, 'one of its threads has a timer on its CPU time');
     return state;

@@ -12,11 +12,17 @@ import { otherSharer } from './sole_mapper.ts';
 /** Offsets at which the rings are mapped (linux/io_uring.h); at others there are buffers. */
 const ringOffsets: readonly number[] = [0, 0x8000000, 0x10000000];
 
-/** @throws StaysHome, CannotFreeze while requests are under way */
-export function refuseBusyRings(pid: number): void {
+/**
+ * @param seen what has been looked at already: its descriptors, and whether rings are mapped
+ * @throws StaysHome, CannotFreeze while requests are under way
+ */
+export function refuseBusyRings(
+  pid: number,
+  seen?: { descriptors: ReadonlyMap<number, string>; rings: boolean },
+): void {
   const view = livingThread(pid) ?? pid;
-  const descriptors = [...descriptorTargets(view)].filter(([, target]) => target === ringName);
-  const mapped = mappings(view).filter(({ name }) => name === ringName);
+  const descriptors = [...(seen?.descriptors ?? descriptorTargets(view))].filter(([, target]) => target === ringName);
+  const mapped = seen?.rings === false ? [] : mappings(view).filter(({ name }) => name === ringName);
   if (descriptors.length === 0 && mapped.length === 0) return;
   const open = new Set<number>();
   for (const [fd] of descriptors) {

@@ -1,6 +1,6 @@
 /** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
 import fs from 'node:fs';
-import { livingThread, mappingFlags, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
+import { flaggedMappings, livingThread, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
 import { isUnnamedMemory } from '../image/live_files.ts';
 import { StaysHome } from '../image/stays_home.ts';
 import type { AddressSpace } from '../image/image.ts';
@@ -107,9 +107,10 @@ export function writtenBy(pids: readonly number[]): Set<string> {
 }
 
 function liveKeys(pid: number): string[] {
-  const shared = mappings(pid).filter((m) => m.permissions[3] === 's' && m.inode !== 0);
-  const flags = shared.length ? mappingFlags(pid) : undefined;
-  return [...new Set(shared.filter((m) => flags?.get(m.start)?.has('mw')).map(fileKey))];
+  const isShared = (m: Mapping): boolean => m.permissions[3] === 's' && m.inode !== 0;
+  if (!mappings(pid).some(isShared)) return []; // the flags take longer
+  const live = flaggedMappings(pid).filter((m) => isShared(m) && m.flags.has('mw'));
+  return [...new Set(live.map(fileKey))];
 }
 
 /** Whoever shares memory with others stays with them. @throws StaysHome */

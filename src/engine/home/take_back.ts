@@ -256,7 +256,7 @@ export function resumeAtHome(
     if (child) restoreLodger(stub, child, { ...lodger, signals }, instruction);
     return child && parent ? [{ parent, child }] : [];
   });
-  stub.remove(main);
+  stub.remove(main, instruction);
   const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
   for (const task of free) {
     goOnAsBefore(loop, stub.pid, task, image);

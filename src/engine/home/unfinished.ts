@@ -54,7 +54,11 @@ export class DepartureNotes {
 
   /** Nothing is to be taken back any more: the process is as it was, or has left. */
   remove(pid: number): void {
-    fs.rmSync(this.#file(pid), { force: true });
+    try {
+      fs.unlinkSync(this.#file(pid));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
   }
 
   all(): Note[] {

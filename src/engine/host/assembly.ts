@@ -11,7 +11,7 @@ import { writePages } from '../image/page_stream.ts';
 import { queueSignals } from '../image/pending_signals.ts';
 import {
   buildAddressSpace,
-  createThread,
+  createThreads,
   endMainThread,
   finishMappings,
   installFilter,
@@ -57,7 +57,8 @@ export class Assembly {
       using session = stub.borrow(main);
       setProcessState(stub, session, image, { trapAction: true });
       listen(installFilter(stub, session, BigInt('0x' + image.heldSignals)));
-      for (const thread of image.threads.slice(threads.length)) threads.push(createThread(stub, session, thread.tid));
+      const others = image.threads.slice(threads.length).map(({ tid }) => tid);
+      threads.push(...createThreads(stub, session, others));
     }
     loop.discardTask(main.tid);
     if (!mainLives) endMainThread(stub, main, threads[0]);

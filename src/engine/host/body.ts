@@ -349,7 +349,12 @@ export class Body implements BodyHost, SignalledBody {
   }
 
   stopped(thread: BodyThread, stop: StoppedTask): void {
-    this.#onTask(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+    this.onEvent(thread, { kind: 'stopped', signal: stop.signal, event: stop.event });
+  }
+
+  /** A thread has stopped or ended. */
+  onEvent(thread: BodyThread, status: TaskStatus): void {
+    this.#onTask(thread, status);
   }
 
   // ---- stops and continuations ----

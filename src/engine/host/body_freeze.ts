@@ -1,6 +1,6 @@
 /** Stopping all threads of a body for the way home, also those that end or are born meanwhile. */
 import { mappings } from '../../sys/procfs.ts';
-import type { StoppedTask } from '../../sys/ptrace.ts';
+import { eventWithin, type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
 import { untilEnded } from '../task/freeze.ts';
@@ -23,6 +23,8 @@ export interface FreezableBody {
   readonly ending: ReadonlySet<BodyThread>;
   /** Asks home to end the call of a thread; its stop follows. */
   interruptCall(thread: BodyThread): void;
+  /** A thread has stopped or ended. */
+  onEvent(thread: BodyThread, status: TaskStatus): void;
 }
 
 export interface FrozenThread extends FrozenTask {
@@ -42,6 +44,7 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
   for (let more = [...body.threads]; more.length; more = body.threads.filter((thread) => !asked.has(thread))) {
     for (const thread of more) asked.add(thread);
     const waits = more.map(async (thread) => ({ thread, ...(await stopThread(body, thread, milliseconds)) }));
+    lookForStops(body, more);
     stops.push(...(await Promise.all(waits)));
   }
   const out: FrozenThread[] = [];
@@ -64,6 +67,18 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     out.push({ ...at, thread, since, restartOf, beginKnown: true, written });
   }
   return out;
+}
+
+/** Milliseconds. Most threads stop within microseconds; the loop hears of the others, but takes its time. */
+const closeLook = 2;
+
+function lookForStops(body: FreezableBody, threads: readonly BodyThread[]): void {
+  const until = performance.now() + closeLook;
+  for (const thread of threads) {
+    if (thread.call || thread.held) continue;
+    const status = eventWithin(thread.hostTid, until - performance.now());
+    if (status) body.onEvent(thread, status);
+  }
 }
 
 async function stopThread(

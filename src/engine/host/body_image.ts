@@ -18,7 +18,7 @@ export function bodyState(body: Body, all: readonly FrozenThread[]): StateImage 
   const onHomesClock = all.map((entry) => ({ ...entry, since: entry.since + body.homeIsAhead }));
   const frozen = onHomesClock.filter(({ thread }) => !thread.lodger);
   frozen.sort((a, b) => (a.thread.tid === body.pid ? -1 : b.thread.tid === body.pid ? 1 : 0));
-  const image = captureState(stub, frozen);
+  const image = captureState(stub, frozen, 0n); // its signalfds are at home, and what they read as well
   image.lodgers = onHomesClock.flatMap((entry) => {
     const { thread } = entry;
     const waiting = body.threads.find((t) => t.awaits === thread)?.tid ?? 0;

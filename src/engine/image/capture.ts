@@ -7,12 +7,12 @@ import { PageMap } from '../../sys/pagemap.ts';
 import {
   descriptorTargets,
   exists,
+  flaggedMappings,
   livingThread,
-  mappingFlags,
   mappings,
-  signalfdMask,
   statFields,
   status,
+  type FlaggedMapping,
   type Mapping,
 } from '../../sys/procfs.ts';
 import { SIGTRAP } from '../../sys/ptrace.ts';
@@ -108,20 +108,18 @@ export function ifThere<T>(look: () => T): T | undefined {
 }
 
 function readOnce(pid: number, options: Look): AddressSpace {
-  const flags = mappingFlags(pid);
   const files: FileImage[] = [];
   const out: MappingImage[] = [];
-  for (const m of mappings(pid)) {
+  for (const m of flaggedMappings(pid)) {
     if (m.name === '[vsyscall]' || options.own.some((r) => m.start >= r.address && m.end <= r.address + r.length))
       continue;
-    const vmFlags = flags.get(m.start) ?? new Set<string>();
-    refuseMapping(pid, m, vmFlags);
+    refuseMapping(pid, m);
     if (m.name === ringName) {
       out.push(ringImage(m));
       continue;
     }
     const live =
-      m.permissions[3] === 's' && (vmFlags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
+      m.permissions[3] === 's' && (m.flags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
     let file = -1;
     if (m.inode !== 0) {
       const image = options.running ? ifThere(() => options.identify(m, pid, live)) : options.identify(m, pid, live);
@@ -137,14 +135,15 @@ function readOnce(pid: number, options: Look): AddressSpace {
       offset: m.offset,
       shared: m.permissions[3] === 's',
       ...(live ? { live } : {}),
-      flags: keptFlags.filter((f) => vmFlags.has(f)),
+      flags: keptFlags.filter((f) => m.flags.has(f)),
       name: m.name.startsWith('[') ? m.name : '',
     });
   }
   return { mappings: out, files };
 }
 
-function refuseMapping(pid: number, m: Mapping, flags: ReadonlySet<string>): void {
+function refuseMapping(pid: number, m: FlaggedMapping): void {
+  const { flags } = m;
   if (specialNames.has(m.name)) return;
   const where = `${m.name || 'memory'} at ${m.start.toString(16)}`;
   if (m.permissions[3] === 's' && m.name.startsWith('/SYSV'))
@@ -190,6 +189,7 @@ export function vdsoOf(pid: number): { digest: string; specials: { name: string;
 
 const PR_GET_NAME = 16;
 const PR_GET_TID_ADDRESS = 40;
+const CLOCK_THREAD_CPUTIME_ID = 3;
 const clockAt = scratch(16);
 
 /** CPU time of a process of this host in nanoseconds (clock_getcpuclockid(3)'s encoding). */
@@ -233,6 +233,7 @@ export function captureThreads(
       [nr.prctl, PR_GET_TID_ADDRESS, at + 32],
       [nr.get_robust_list, 0, at + 40, at + 48],
       [nr.prctl, PR_GET_NAME, at + 64],
+      [nr.clock_gettime, CLOCK_THREAD_CPUTIME_ID, at + 80],
     ];
     if (index === 0) {
       calls.push([nr.brk, 0]);
@@ -242,7 +243,7 @@ export function captureThreads(
     const results = session.run(calls);
     const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
     if (index === 0) {
-      brk = results[4]!;
+      brk = results[5]!;
       // SIGTRAP's entry is ours; the program's own was saved when the stub came. Only the program makes it the default one.
       const trap = 96 + 32 * (SIGTRAP - 1);
       if (bytes.readBigUInt64LE(trap) !== 0n)
@@ -268,7 +269,7 @@ export function captureThreads(
           ? { head: 0, length: 0 }
           : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
       rseq,
-      cpuTime: cpuTimeOfThread(task.tid),
+      cpuTime: Number(bytes.readBigUInt64LE(80)) * 1e9 + Number(bytes.readBigUInt64LE(88)),
       cpuTimeAway: 0,
       restartOf: carried,
       written,
@@ -278,10 +279,13 @@ export function captureThreads(
   return { threads, actions, brk, intervals };
 }
 
+const zeros = Buffer.alloc(256);
+
 /** The end of the area is zero unless the program uses the CPU's newest registers; with many threads that counts. */
 function encodeExtendedState(bytes: Uint8Array): string {
-  const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
-  return Buffer.from(bytes.subarray(0, used)).toString('base64');
+  let used = bytes.length;
+  while (used >= zeros.length && zeros.equals(bytes.subarray(used - zeros.length, used))) used -= zeros.length;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, used).toString('base64');
 }
 
 export function encodeRegisters(registers: Registers): string {
@@ -305,10 +309,10 @@ function abortCriticalSection(tid: number, registers: Registers, pointer: number
     registers.set('rip', section.readBigUInt64LE(24));
 }
 
-/** What a frozen process is besides its memory. */
-export function captureState(stub: Stub, frozen: readonly FrozenTask[]): StateImage {
+/** What a frozen process is besides its memory. @param read the signals that it reads from signalfds, as a mask */
+export function captureState(stub: Stub, frozen: readonly FrozenTask[], read: bigint): StateImage {
   const { pid, view } = stub;
-  const held = threadsBlock(frozen) & signalfdMask(view);
+  const held = threadsBlock(frozen) & read;
   const { threads, actions, brk, intervals } = captureThreads(stub, frozen);
   if (frozen.some(({ pendingSignal }) => pendingSignal && isBreakpoint(pendingSignal.info))) endIgnoredTrap(actions);
   const tasks = frozen.map(({ task }) => task);

@@ -313,6 +313,20 @@ function dropCapabilities(stub: Stub): InjectedCall {
 /** CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: what makes a task a thread of the same process. */
 export const threadFlags = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
+/** Bytes for the arguments of one clone3. */
+const cloneArguments = 128;
+
+/** Makes more threads with given ids, stopped. */
+export function createThreads(stub: Stub, session: Injection, tids: readonly number[]): StoppedTask[] {
+  const calls = tids.map((tid, i) =>
+    writeCloneArguments(stub, { flags: threadFlags, exitSignal: 0, tid, at: i * cloneArguments }),
+  );
+  const { results, tasks } = session.clones(calls);
+  const failed = results.findIndex((result) => result < 0);
+  if (failed >= 0) throw new Error(`Cannot create thread ${tids[failed]}: clone3 gave ${results[failed]}`);
+  return tasks;
+}
+
 /** Makes one more thread, stopped; with a given id if that is not 0. */
 export function createThread(stub: Stub, session: Injection, tid: number, flags = threadFlags): StoppedTask {
   const { result, task } = session.clone(writeCloneArguments(stub, { flags, exitSignal: 0, tid }));
@@ -356,8 +370,6 @@ export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {
   task.setRegisters(decodeRegisters(image.registers));
-  const extendedState = task.extendedState().fill(0); // as long as this kernel wants it
-  extendedState.set(Buffer.from(image.extendedState, 'base64'));
-  task.setExtendedState(extendedState);
+  task.setExtendedState(Buffer.from(image.extendedState, 'base64'));
   task.setSignalMask(BigInt('0x' + image.mask));
 }

@@ -21,19 +21,24 @@ export const cloneFlag = {
   clearSighand: 2 ** 32,
 } as const;
 
-/** struct clone_args (88 bytes): flags 0, exit_signal 32, set_tid 64, set_tid_size 72; clone(2). */
+/**
+ * struct clone_args (88 bytes): flags 0, exit_signal 32, set_tid 64, set_tid_size 72; clone(2).
+ * @param options `at`: offset in the scratch area, of 128 bytes
+ */
 export function writeCloneArguments(
   stub: Stub,
-  options: { flags: number; exitSignal: number; tid: number },
+  options: { flags: number; exitSignal: number; tid: number; at?: number },
 ): InjectedCall {
   const { memory } = stub;
-  memory.u8.fill(0, layout.scratch, layout.scratch + 128);
-  memory.write64(layout.scratch, options.flags);
-  memory.write64(layout.scratch + 32, options.exitSignal);
+  const { at = 0 } = options;
+  const place = layout.scratch + at;
+  memory.u8.fill(0, place, place + 128);
+  memory.write64(place, options.flags);
+  memory.write64(place + 32, options.exitSignal);
   if (options.tid) {
-    memory.write64(layout.scratch + 64, stub.scratchAddress(100));
-    memory.write64(layout.scratch + 72, 1);
-    memory.u32[(layout.scratch + 100) / 4] = options.tid;
+    memory.write64(place + 64, stub.scratchAddress(at + 100));
+    memory.write64(place + 72, 1);
+    memory.u32[(place + 100) / 4] = options.tid;
   }
-  return [nr.clone3, stub.scratchAddress(0), 88];
+  return [nr.clone3, stub.scratchAddress(at), 88];
 }

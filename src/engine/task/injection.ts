@@ -92,13 +92,19 @@ export class Injection {
 
   /** Makes a clone or clone3 call. @returns its result and the new task, stopped before its first instruction */
   clone(callToMake: InjectedCall): { result: number; task: StoppedTask | undefined } {
-    this.#fill([callToMake]);
+    const { results, tasks } = this.clones([callToMake]);
+    return { result: results[0], task: tasks[0] };
+  }
+
+  /** The same, of up to a table of calls; the tasks are those of the calls that succeeded. */
+  clones(calls: readonly InjectedCall[]): { results: number[]; tasks: StoppedTask[] } {
+    this.#fill(calls);
     this.#start();
-    let child: StoppedTask | undefined;
+    const tasks: StoppedTask[] = [];
     for (;;) {
       const stop = this.#resume();
-      if (!births.has(stop.event)) return { result: this.#result(0), task: child };
-      child = new RunningTask(stop.eventMessage()).waitStop();
+      if (!births.has(stop.event)) return { results: calls.map((_, i) => this.#result(i)), tasks };
+      tasks.push(new RunningTask(stop.eventMessage()).waitStop());
     }
   }
 
