@@ -9,7 +9,7 @@ import { close } from '../../sys/descriptors.ts';
 import { must } from '../../sys/errors.ts';
 import { kernel } from '../../sys/kernel.ts';
 import { MAP_FIXED, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE, withCString } from '../../sys/memory.ts';
-import { livingThread, mappingFlags, mappings, type Mapping } from '../../sys/procfs.ts';
+import { flaggedMappings, livingThread, mappings, type Mapping } from '../../sys/procfs.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { passDescriptors } from '../image/restore.ts';
 import { holdMemory, letGoOfMemory, pathIfAny } from '../image/mapping_source.ts';
@@ -62,7 +62,8 @@ export class AdoptedMemory implements Disposable {
   #replace(frozen: ReadonlyMap<number, FrozenTask[]>): void {
     const holders = [...frozen.keys()].map((pid): Holder => {
       const found = unnamed(pid);
-      return { pid, mappings: found, flags: found.length > 0 ? mappingFlags(pid) : new Map() };
+      const flagged = found.length > 0 ? flaggedMappings(pid) : [];
+      return { pid, mappings: found, flags: new Map(flagged.map(({ start, flags }) => [start, flags])) };
     });
     const [first] = frozen.keys();
     const keys = [...new Set(holders.flatMap((holder) => holder.mappings.map(fileKey)))];
