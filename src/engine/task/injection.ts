@@ -158,7 +158,7 @@ export class Injection {
     const words = this.#stub.memory.u64;
     let at = layout.table / 8;
     for (const entry of calls) {
-      if (this.#stub.filtered && !isStubCall(Number(entry[0])))
+      if (this.#stub.filtered && !isStubCall(entry[0]))
         throw new RangeError(`Cannot inject call ${entry[0]}: the body's filter would not let it pass`);
       for (let i = 0; i < 7; i++) words[at + i] = BigInt.asUintN(64, BigInt(entry[i] ?? 0));
       at += batchEntrySize / 8;
