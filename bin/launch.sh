@@ -25,6 +25,9 @@ if [ "$name" = mosix ]; then
   esac
 fi
 
+# Another name for the same (src/cli/commands/mosenv.ts says why).
+if [ "$name" = mosenv ]; then name=mosrun; fi
+
 # A file since Linux 6.1, which saves a process.
 { read -r machine </proc/sys/kernel/arch; } 2>/dev/null || machine=$(uname -m)
 case $machine in
@@ -58,10 +61,10 @@ if [ -d "$root/.git" ] && [ -f "$entry" ] &&
 fi
 if [ ! -f "$entry" ]; then entry=$root/$source; fi
 
-# mosrun becomes the user's program, which has to find the process as it is now. Node changes it at its start: ignored
+# These two become the user's program, which has to find the process as it is now. Node changes it at its start: ignored
 # signals get their default action, the limit of open files is raised, inherited descriptors are closed at exec. So what
-# is now is noted for mosrun (src/cli/inherited.ts): ignored signals, the limit, and the descriptors not closed at exec.
-if [ "$name" = mosrun ]; then
+# is now is noted for them (src/cli/inherited.ts): ignored signals, the limit, and the descriptors not closed at exec.
+if [ "$name" = mosrun ] || [ "$name" = mosnative ]; then
   ignored=
   while read -r key value; do
     if [ "$key" = SigIgn: ]; then ignored=$value; break; fi

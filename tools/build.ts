@@ -16,6 +16,7 @@ const root = path.dirname(import.meta.dirname);
 /** Bundle name (without `.cjs`) and its source. */
 const entries: readonly (readonly [name: string, source: string])[] = [
   ['mosrun', 'src/cli/mosrun.ts'],
+  ['mosnative', 'src/cli/mosnative.ts'],
   ['mosmigrate', 'src/cli/mosmigrate.ts'],
   ['mosps', 'src/cli/mosps.ts'],
   ['mosmon', 'src/cli/mosmon.ts'],

@@ -52,6 +52,8 @@ export interface CommandDescription<O extends OptionDescriptions = OptionDescrip
   name: string;
   /** What comes after `mosix` for the same; absent: there is no such form. */
   verb?: string;
+  /** The command of which this is another name. */
+  sameAs?: string;
   /** Of the manual. Default: 1. */
   manual?: 1 | 8;
   /** One line for lists of commands: no capital letter, no full stop. */

@@ -18,6 +18,7 @@ import type { Placement } from './placement.ts';
 import { processList } from './process_list.ts';
 import { check, explained, pidRequest, pidSchema } from './requests.ts';
 import { runOptionsSchema } from './run_options.ts';
+import { settleHome } from './settle_home.ts';
 import { unreachable } from './targets.ts';
 
 export interface CommandsOptions {
@@ -105,9 +106,12 @@ export class Commands {
     for (const name of [...(options.among ?? []), ...(options.nodes ?? []), ...(options.notNodes ?? [])])
       await this.#checkKnown(name);
     await jobs.settled(caller.pid);
+    const isWithin = jobs.of(caller.pid) !== undefined;
     const job = caller.pid === 0 || caller.gone.aborted ? undefined : jobs.add(caller.pid, options);
     if (job === undefined)
       throw new RefusedError('no-such-process', 'Cannot run the program: mosd cannot see its process');
+    // Within a job that is placed or balanced it may be on its way, and would be away as the program.
+    if (isWithin && job.options.home) await settleHome(caller.pid, this.#options.engine, caller.gone);
     this.#starting.set(caller.gone, job);
     // The connection closes by itself when the process becomes the program: its descriptor is close-on-exec.
     const onGone = (): void => void this.#started(caller.gone);
@@ -142,6 +146,8 @@ export class Commands {
     processFor(pid, caller, what);
     this.#checkMovable(pid, what);
     const member = this.#options.jobs.of(pid);
+    if (member?.job.options.native === true)
+      throw new RefusedError('stays-home', `Cannot ${what}: it runs natively (mosnative)`);
     if (member !== undefined && target !== undefined) member.held = false;
     const move = this.#move(pid, target, onProgress).finally(() => this.#options.movedByHand?.(pid));
     if (wait) return explained(move, what);

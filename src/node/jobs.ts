@@ -89,7 +89,7 @@ export class Jobs {
     const id = `${pid}-${found.startTime}`;
     const earlier = [...descendants([pid])].flatMap((each) => (each === pid ? [] : (findProcess(each) ?? [])));
     const group = JobGroup.of(pid, id, (each) => this.#isEarlier({ earlier }, each));
-    const options = { ...outer?.job.options, ...withoutUndefined(wishes) };
+    const options = wishes.native ? { ...NATIVE } : { ...inherited(outer?.job.options), ...withoutUndefined(wishes) };
     // A node, "at home" and "begin where it is best" exclude each other: the newer wish counts.
     const [begins, elsewhere] = [wishes.best === true || wishes.among !== undefined, wishes.restrict !== undefined];
     if (wishes.home || begins) delete options.restrict;
@@ -106,6 +106,8 @@ export class Jobs {
       cpuAwayMs: 0,
     };
     outer?.job.members.delete(pid);
+    // Whoever is just placing it for that job lets it be.
+    if (outer !== undefined) outer.held = true;
     job.members.set(pid, { pid, startTime: found.startTime, job });
     this.#jobs.add(job);
     this.save();
@@ -214,7 +216,7 @@ export class Jobs {
 
   /** The processes as rows, as if they were all at home. */
   rows(node: string): ProcessRow[] {
-    return this.all().flatMap((job) =>
+    return this.#shown().flatMap((job) =>
       [...job.members.values()].flatMap(({ pid, reason }) => {
         const found = findProcess(pid);
         if (found === undefined) return [];
@@ -226,8 +228,13 @@ export class Jobs {
     );
   }
 
+  /** Those that are a user's jobs: a native program is there to keep what it starts at home. */
+  #shown(): Job[] {
+    return this.all().filter(({ options }) => options.native !== true);
+  }
+
   list(): JobRow[] {
-    return this.all().map(({ pid, uid, options, members }) => ({
+    return this.#shown().map(({ pid, uid, options, members }) => ({
       pid,
       uid,
       tag: options.job,
@@ -299,6 +306,14 @@ export class Jobs {
     }
     return this.#marks;
   }
+}
+
+/** What keeps a native program at home, with all that it starts. */
+const NATIVE: RunOptions = { native: true, home: true, stay: true };
+
+/** A job within a job wishes what that wishes; one within a native program begins anew. */
+function inherited(outer: RunOptions | undefined): RunOptions | undefined {
+  return outer?.native === true ? undefined : outer;
 }
 
 function withoutUndefined(options: RunOptions): RunOptions {

@@ -10,12 +10,13 @@ export async function processList(node: string, engine: EngineLink, jobs: Jobs):
   const list = await engine.engine.list();
   const elsewhere = new Set([...list.away, ...list.returned].map(({ pid }) => pid));
   const home = jobs.rows(node).filter(({ pid }) => !elsewhere.has(pid));
+  const isNative = (pid: number): boolean => jobs.of(pid)?.job.options.native === true;
   const inJob = (row: ProcessRow): ProcessRow => ({ ...row, job: jobs.of(row.pid)?.job.options.job });
   return {
     node,
     away: list.away.map((row) => inJob(withTimes(row))),
     guests: list.guests.map((row) => ({ ...row, cpuMs: findProcess(row.hostPid ?? 0)?.cpuMs })),
-    returned: list.returned.map((row) => inJob(asItIsNow(row))),
+    returned: list.returned.filter(({ pid }) => !isNative(pid)).map((row) => inJob(asItIsNow(row))),
     home,
   };
 }

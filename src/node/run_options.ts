@@ -11,6 +11,7 @@ export const runOptionsSchema = v.strictObject({
   home: v.optional(v.boolean()),
   stay: v.optional(v.boolean()),
   job: v.optional(tagSchema),
+  native: v.optional(v.boolean()),
   best: v.optional(v.boolean()),
   among: v.optional(v.array(v.string())),
   nodes: v.optional(v.array(v.string())),

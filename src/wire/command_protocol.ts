@@ -26,6 +26,8 @@ export interface RunOptions {
   stay?: boolean;
   /** Name of the job, for commands on all its processes (`-J`). */
   job?: string;
+  /** It and what it starts are no job, but ordinary programs of this node (mosnative). Goes with no other wish. */
+  native?: boolean;
   /** Begin on the node that is best now (`-b`). */
   best?: boolean;
   /** Begin on one of these, drawn by chance (`-j`). */

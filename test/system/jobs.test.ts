@@ -145,6 +145,32 @@ for (const grouped of [true, false]) {
       assert.equal((await cluster.home.run(['kill', '-KILL', String(earlier)])).code, 0, 'it runs still');
     });
 
+    test(
+      'leaves at home what it runs by mosnative, and all that this starts',
+      { timeout: 3 * PATIENCE_MS },
+      async () => {
+        const native = `${command('mosnative')} sh -c 'sleep 303 & echo $!; wait'`;
+        const script = `${native} & exec perl -e 'for (;;) { $x += $_ for 1 .. 100_000; select undef, undef, undef, 0.05 }'`;
+        const shell = cluster.mosrun(['sh', '-c', script], { flags: ['-r', 'n2', '-J', 'mixed'] });
+        const told = (): number | undefined => Number(shell.readStdout()) || undefined;
+        const pid = await until(told, { what: 'see the native program start', timeoutMs: PATIENCE_MS });
+        const onlyShell = async (): Promise<boolean> => {
+          const { away, home, returned } = await cluster.mosps();
+          return away.some((row) => row.pid === shell.pid) && [...away, ...home, ...returned].length === 1;
+        };
+        await until(onlyShell, { what: 'see nothing but the perl, away', timeoutMs: PATIENCE_MS, everyMs: 50 });
+        const refused = await run('mosmigrate', String(pid), 'n2');
+        assert.deepEqual([refused.code, /runs natively/.test(refused.stderr.toString())], [1, true]);
+        assert.equal(
+          (await run('moskillall', '-KILL', '-J', 'mixed')).stdout.toString(),
+          '1 process of 1 job: SIGKILL\n',
+        );
+        await shell.wait(PATIENCE_MS);
+        await untilEnded('mixed');
+        assert.equal((await cluster.home.run(['kill', '-KILL', String(pid)])).code, 0, 'it runs still');
+      },
+    );
+
     test('keeps those whose parents have gone, also when mosd starts anew', { timeout: 3 * PATIENCE_MS }, async () => {
       const script = 'setsid sh -c "sleep 300 & sleep 300 &" & wait; sleep 0.2';
       const shell = cluster.mosrun(['sh', '-c', script], { flags: ['-J', 'orphans'] });

@@ -5,8 +5,10 @@ import { cluster, init, join, leave, revoke, rotateCa, set, token } from './clus
 import { mosix } from './mosix.ts';
 import { mosctl } from './mosctl.ts';
 import { moskillall } from './moskillall.ts';
+import { mosenv } from './mosenv.ts';
 import { mosmigrate } from './mosmigrate.ts';
 import { mosmon } from './mosmon.ts';
+import { mosnative } from './mosnative.ts';
 import { mosps } from './mosps.ts';
 import { mosrun } from './mosrun.ts';
 import { mostimeof } from './mostimeof.ts';
@@ -37,6 +39,8 @@ export const COMMANDS: readonly CommandDescription[] = [
   mostimeof,
   calls,
   attach,
+  mosnative,
+  mosenv,
   completion,
   mosd,
 ];
