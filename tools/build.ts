@@ -19,6 +19,7 @@ const entries: readonly (readonly [name: string, source: string])[] = [
   ['mosnative', 'src/cli/mosnative.ts'],
   ['mosmigrate', 'src/cli/mosmigrate.ts'],
   ['mosps', 'src/cli/mosps.ts'],
+  ['mosbestnode', 'src/cli/mosbestnode.ts'],
   ['mosmon', 'src/cli/mosmon.ts'],
   ['mosctl', 'src/cli/mosctl.ts'],
   ['moskillall', 'src/cli/moskillall.ts'],

@@ -1,4 +1,4 @@
-/** What mosd does for `mosctl`, `mosps --why` and `mosix events`: orders of the node's owner, evacuation, and why. */
+/** What mosd does for `mosctl`, `mosps --why`, `mosbestnode` and `mosix events`: orders of the node's owner, evacuation, and why. */
 import * as v from 'valibot';
 
 import type { DecisionRecord, Why } from '../balance/decision_log.ts';
@@ -26,6 +26,8 @@ const AT_A_TIME = 8;
 const orderRequest = v.looseObject({ order: v.picklist(['stay', 'lstay', 'block']), on: v.boolean() });
 const sinceRequest = v.looseObject({ after: v.optional(v.number()), wait: v.optional(v.boolean(), false) });
 
+const bestRequest = v.looseObject({ freeMegabytes: v.optional(v.pipe(v.number(), v.minValue(0)), 0) });
+
 export interface BalanceCommandsOptions {
   engine: EngineLink;
   orders: NodeOrders;
@@ -43,6 +45,7 @@ export class BalanceCommands {
   readonly handlers: Readonly<Record<string, Handler>> = {
     why: async (caller, request) => this.#why(caller, check(pidRequest, request).pid),
     decisions: (caller, request) => this.#decisions(caller, check(sinceRequest, request)),
+    best: async (caller, request) => this.#best(caller, check(bestRequest, request).freeMegabytes),
     orders: async () => this.#state(),
     order: (caller, request) => this.#order(caller, check(orderRequest, request)),
     expel: (caller, _request, onProgress) => this.#expel(caller, onProgress),
@@ -67,6 +70,10 @@ export class BalanceCommands {
       if (own.length > 0 || !wait || waited >= WAIT_MS || caller.gone.aborted) return { next, events: own };
       await pause(LOOK_MS, caller.gone);
     }
+  }
+
+  #best({ uid }: Caller, freeMegabytes: number): { node?: string } {
+    return { node: this.#options.balancing.bestNode(uid, freeMegabytes * 2 ** 20) };
   }
 
   #state(): OrderState {

@@ -143,6 +143,21 @@ export class Balancing {
     return view === undefined ? config.name : this.#balancer.bestNode(view, beginner(member, config.name));
   }
 
+  /**
+   * The best node for a program that a user is about to begin by other means; it counts as begun there.
+   * @param freeBytes that it needs
+   * @returns undefined if no node has so much
+   */
+  bestNode(uid: number, freeBytes: number): string | undefined {
+    const { config, board } = this.#options;
+    const view = this.#view([], new Set());
+    const free = (board.node(config.name)?.entry?.freeMemory ?? Infinity) >= freeBytes;
+    if (view === undefined) return free ? config.name : undefined;
+    const program = { ...beginner({ pid: 0, job: { uid, options: {} } }, config.name), wishes: { freeBytes } };
+    const best = this.#balancer.bestNode(view, program);
+    return best === config.name && !free ? undefined : best;
+  }
+
   get #sinceLook(): number {
     return performance.now() - this.#looked;
   }
@@ -359,7 +374,10 @@ export class Balancing {
 }
 
 /** What is known of a program before it runs: it is going to compute. */
-function beginner({ pid, job }: Member, where: string): Candidate {
+function beginner(
+  { pid, job }: { pid: number; job: Pick<Member['job'], 'uid' | 'options'> },
+  where: string,
+): Candidate {
   const { nodes, notNodes, freeMegabytes } = job.options;
   return {
     pid,

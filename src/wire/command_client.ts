@@ -151,6 +151,11 @@ export class CommandClient {
     }>;
   }
 
+  /** The best node for a program, which counts as begun there. @returns no node if none has so much memory */
+  best(freeMegabytes: number): Promise<{ node?: string }> {
+    return this.#client.request('best', { freeMegabytes }) as Promise<{ node?: string }>;
+  }
+
   orders(): Promise<OrderState> {
     return this.#client.request('orders') as Promise<OrderState>;
   }

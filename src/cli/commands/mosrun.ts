@@ -51,5 +51,5 @@ export const mosrun = describeCommand({
     ['69', 'no daemon, or the node cannot be reached'],
     ['2', 'bad usage'],
   ],
-  seeAlso: ['mosnative', 'mosmigrate', 'moskillall', 'mostimeof', 'mosps'],
+  seeAlso: ['mosbestnode', 'mosnative', 'mosmigrate', 'moskillall', 'mostimeof', 'mosps'],
 });

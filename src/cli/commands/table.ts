@@ -5,6 +5,7 @@ import { cluster, init, join, leave, revoke, rotateCa, set, token } from './clus
 import { mosix } from './mosix.ts';
 import { mosctl } from './mosctl.ts';
 import { moskillall } from './moskillall.ts';
+import { mosbestnode } from './mosbestnode.ts';
 import { mosenv } from './mosenv.ts';
 import { mosmigrate } from './mosmigrate.ts';
 import { mosmon } from './mosmon.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly CommandDescription[] = [
   mosps,
   mosmon,
   mosctl,
+  mosbestnode,
   moskillall,
   mostimeof,
   calls,
