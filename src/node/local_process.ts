@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { errnoOf } from '../lib/errors.ts';
-import { livingThread, statFields, status } from '../sys/procfs.ts';
+import { isKernelThread, livingThread, statFields, status } from '../sys/procfs.ts';
 import { RefusedError } from '../wire/line_errors.ts';
 import type { Credentials } from './peer_process.ts';
 
@@ -43,8 +43,8 @@ export function findProcess(pid: number): LocalProcess | undefined {
       memoryBytes: living === undefined ? 0 : Number.parseInt(status(living).get('VmRSS') ?? '0', 10) * 1024,
       cpuMs: (Number(stat(14)) + Number(stat(15))) * TICK_MS,
       startTime: Number(stat(22)),
-      ended: living === undefined,
-      kernelThread: living === pid && !fields.has('VmSize'),
+      ended: living === undefined || (living === pid && !fields.has('VmSize') && !isKernelThread(pid)),
+      kernelThread: isKernelThread(pid),
       threadGroup: number('Tgid'),
     };
   } catch (error) {

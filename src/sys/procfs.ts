@@ -14,27 +14,56 @@ export interface Mapping {
   name: string;
 }
 
-const mappingLine = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) (\S+) (\d+)\s*(.*)$/;
+/** What a line says after the addresses: of many mappings the same. */
+type MappingTail = Omit<Mapping, 'start' | 'end'>;
 
-function parseMapping(line: string): Mapping | undefined {
-  const m = mappingLine.exec(line);
-  if (!m) return undefined;
-  return {
-    start: parseInt(m[1], 16),
-    end: parseInt(m[2], 16),
-    permissions: m[3],
-    offset: parseInt(m[4], 16),
-    device: m[5],
-    inode: Number(m[6]),
-    name: m[7],
-  };
+const mappingTail = /^(\S{4}) ([0-9a-f]+) (\S+) (\d+)\s*(.*)$/;
+
+function parseTail(text: string): MappingTail | undefined {
+  const m = mappingTail.exec(text);
+  return m
+    ? { permissions: m[1], offset: parseInt(m[2], 16), device: m[3], inode: Number(m[4]), name: m[5] }
+    : undefined;
 }
 
+const blank = 32;
+const newline = 10;
+const minus = 45;
+
+/** The lines of /proc/PID/maps, of which there may be tens of thousands: little garbage is made. */
+class MappingLines {
+  readonly #tails = new Map<string, MappingTail | undefined>();
+
+  /** The line at `from`, which ends before `to`. */
+  read(bytes: Buffer, from: number, to: number): Mapping | undefined {
+    const dash = bytes.indexOf(minus, from);
+    const space = bytes.indexOf(blank, dash);
+    const text = bytes.toString('latin1', space + 1, to);
+    if (!this.#tails.has(text)) this.#tails.set(text, parseTail(text));
+    const tail = this.#tails.get(text);
+    if (!tail) return undefined;
+    const { permissions, offset, device, inode, name } = tail;
+    const [start, end] = [hexIn(bytes, from, dash), hexIn(bytes, dash + 1, space)];
+    return { start, end, permissions, offset, device, inode, name };
+  }
+}
+
+/** Where the line at `from` ends. */
+function lineEnd(bytes: Buffer, from: number): number {
+  const end = bytes.indexOf(newline, from);
+  return end < 0 ? bytes.length : end;
+}
+
+/** /proc/PID/maps. */
 export function mappings(pid: number): Mapping[] {
   const out: Mapping[] = [];
-  for (const line of fs.readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
-    const mapping = parseMapping(line);
-    if (mapping) out.push(mapping);
+  const lines = new MappingLines();
+  for (const piece of inPieces(`/proc/${pid}/maps`, (text) => text.lastIndexOf(newline))) {
+    for (let at = 0, end = 0; at < piece.length; at = end + 1) {
+      end = lineEnd(piece, at);
+      const mapping = lines.read(piece, at, end);
+      if (mapping) out.push(mapping);
+    }
   }
   return out;
 }
@@ -44,25 +73,68 @@ export interface FlaggedMapping extends Mapping {
   flags: ReadonlySet<string>;
 }
 
-/** The mappings of /proc/PID/smaps: of each a line as in /proc/PID/maps, lines that do not matter here, and its flags. */
+const flagsLine = Buffer.from('\nVmFlags:');
+
+/**
+ * The mappings of /proc/PID/smaps: of each a line as in /proc/PID/maps, lines that do not matter here, and its flags. The
+ * kernel writes 700 bytes about each.
+ */
 export function flaggedMappings(pid: number): FlaggedMapping[] {
   const out: FlaggedMapping[] = [];
-  const text = fs.readFileSync(`/proc/${pid}/smaps`, 'latin1');
-  const label = '\nVmFlags:';
-  for (let at = 0, end = 0; at < text.length; at = end + 1) {
-    const flagsAt = text.indexOf(label, at);
-    if (flagsAt < 0) break;
-    end = text.indexOf('\n', flagsAt + 1);
-    const mapping = parseMapping(text.slice(at, text.indexOf('\n', at)));
-    const flags = new Set(
-      text
-        .slice(flagsAt + label.length, end)
-        .trim()
-        .split(' '),
-    );
-    if (mapping) out.push({ ...mapping, flags });
+  const lines = new MappingLines();
+  const sets = new Map<string, ReadonlySet<string>>();
+  for (const piece of inPieces(`/proc/${pid}/smaps`, (text) => text.lastIndexOf(flagsLine) + 1)) {
+    for (let at = 0, end = 0; at < piece.length; at = end + 1) {
+      const flagsAt = piece.indexOf(flagsLine, at);
+      if (flagsAt < 0) break;
+      end = lineEnd(piece, flagsAt + 1);
+      const text = piece.toString('latin1', flagsAt + flagsLine.length, end).trim();
+      const flags = sets.get(text) ?? new Set(text.split(' '));
+      sets.set(text, flags);
+      const mapping = lines.read(piece, at, lineEnd(piece, at));
+      if (mapping) out.push({ ...mapping, flags });
+    }
   }
   return out;
+}
+
+/** A hexadecimal number of up to 13 digits. */
+function hexIn(bytes: Buffer, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i];
+    value = value * 16 + (digit < 58 ? digit - 48 : digit - 87); // '0' is 48, 'a' is 97
+  }
+  return value;
+}
+
+/** Bytes that are looked at together. */
+const pieceSize = 256 << 10;
+/** More than is said of one mapping: its name is a path. */
+const longestEntry = 8 << 10;
+const pieceMemory = Buffer.allocUnsafeSlow(pieceSize);
+
+/**
+ * A long file of /proc in pieces that end where an entry does, `last` says where that begins which ends the last whole one.
+ * Each read gives a page of it at most, and fs.readFileSync would keep 64 KiB for each. A piece holds until the next is asked for.
+ */
+function* inPieces(path: string, last: (text: Buffer) => number): Generator<Buffer> {
+  const file = fs.openSync(path, 'r');
+  try {
+    for (let kept = 0; ;) {
+      let got = 0;
+      do kept += got = fs.readSync(file, pieceMemory, kept, pieceSize - kept, null);
+      while (got > 0 && kept < pieceSize - longestEntry);
+      const whole = pieceMemory.subarray(0, kept);
+      const end = got === 0 ? kept : whole.indexOf(newline, last(whole)) + 1;
+      yield whole.subarray(0, end);
+      if (got === 0) return;
+      pieceMemory.copyWithin(0, end, kept);
+      kept -= end;
+    }
+  } finally {
+    fs.closeSync(file);
+  }
 }
 
 /** The fields of /proc/PID/status by name. */
@@ -77,6 +149,13 @@ function parseStatus(text: string): Map<string, string> {
     if (colon > 0) out.set(line.slice(0, colon), line.slice(colon + 1).trim());
   }
   return out;
+}
+
+const PF_KTHREAD = 0x200000;
+
+/** proc(5), /proc/PID/stat; linux/sched.h. A process that has given up its memory, on its way to its end, is none. */
+export function isKernelThread(pid: number): boolean {
+  return (Number(statFields(pid)(9)) & PF_KTHREAD) !== 0;
 }
 
 /** Blocked, ignored and caught signals of one thread, as bit masks (bit 0 = signal 1). */

@@ -24,7 +24,7 @@ import type {
 } from '../image/departure_types.ts';
 import type { FileSupply } from './file_supply.ts';
 import { CannotFreeze } from '../task/freeze.ts';
-import { Homecoming } from './homecoming.ts';
+import { Homecoming, readHomecoming } from './homecoming.ts';
 import { specialNames, type ProcessImage } from '../image/image.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
@@ -225,7 +225,7 @@ export class Absence implements Traveller, SetMember {
       case frameType.goingOn:
         return this.#question.onAnswer(frame);
       case frameType.homecoming:
-        return this.#onHomecoming(frameJson(frame));
+        return this.#onHomecoming(readHomecoming(frame));
       case frameType.pages:
         return this.#onPages(frame);
       case frameType.image:

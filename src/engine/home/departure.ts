@@ -38,6 +38,7 @@ import { refuseBusyRings } from './idle_rings.ts';
 import { holdAt } from './hold.ts';
 import type { ProcessImage, SpaceImage, StateImage } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
+import { packSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { bitOf, drainSignals, newSignals, queueSignals, stillDue } from '../image/pending_signals.ts';
 import { connectHost } from '../image/dial.ts';
@@ -185,7 +186,7 @@ export class Departure implements Traveller {
       const main = frozen[0].task;
       refuseThreads(this.pid, frozen.length);
       const space = await this.#readSpace(link, main, options);
-      link.sendJson(frameType.space, space);
+      link.sendJson(frameType.space, packSpace(space));
       const ready = link.expect([frameType.ready, frameType.abort], answerDeadline);
       // The answer may fail while pages are still being sent: that must not go unhandled.
       ready.catch(() => {});

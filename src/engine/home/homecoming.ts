@@ -4,7 +4,8 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { Deputy } from './deputy.ts';
-import type { Frame } from '../link/link.ts';
+import { frameJson, type Frame } from '../link/link.ts';
+import { unpackSpace, type PackedSpace } from '../image/packed_space.ts';
 import type { ProcessImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { writePages } from '../image/page_stream.ts';
@@ -13,6 +14,11 @@ import { adoptAddressSpace, resumeAtHome, setUpAtHome, type KnownFiles } from '.
 import { holdUntilGone } from './vfork_at_home.ts';
 
 const SIGKILL = 9;
+
+export function readHomecoming(frame: Frame): HomecomingMessage {
+  const message = frameJson<HomecomingMessage<PackedSpace>>(frame);
+  return { ...message, space: unpackSpace(message.space) };
+}
 
 export class Homecoming {
   readonly message: HomecomingMessage;

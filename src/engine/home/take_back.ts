@@ -60,9 +60,9 @@ export class MappedFiles {
 
   /** Remembers all files of an address space, also deleted ones; of a process that runs, those that it still maps. */
   rememberAll(pid: number, identify: IdentifyFile, space: AddressSpace): void {
+    const mapped = new Map(space.mappings.filter(({ file }) => file >= 0).map((m) => [m.start, m]));
     for (const m of mappings(pid)) {
-      if (m.inode === 0) continue;
-      const wanted = space.mappings.find((x) => x.start === m.start && x.file >= 0);
+      const wanted = m.inode === 0 ? undefined : mapped.get(m.start);
       if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), pathOfMapped(pid, m), m));
     }
   }
@@ -125,16 +125,36 @@ function reconcile(image: AddressSpace, old: AddressSpace, files: readonly (numb
     }
     if (from < o.end) calls.push([nr.munmap, from, o.end - from]);
   }
-  for (const w of wanted) calls.push(...makeMapping(image, w, present, old.files, files));
+  const emptied: EmptiedRange[] = [];
+  for (const w of wanted) calls.push(...makeMapping(image, w, present, { oldFiles: old.files, files, emptied }));
+  for (const { start, end, locked } of emptied)
+    calls.push([nr.madvise, start, end - start, locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
   return calls;
+}
+
+/** Pages of the deputy's that hold nothing of the body. */
+interface EmptiedRange {
+  start: number;
+  end: number;
+  locked: boolean;
+}
+
+/** Neighbours are emptied by one call: there may be tens of thousands. */
+function empty(ranges: EmptiedRange[], range: EmptiedRange): void {
+  const last = ranges.at(-1);
+  if (last?.end === range.start && last.locked === range.locked) last.end = range.end;
+  else ranges.push(range);
 }
 
 function makeMapping(
   image: AddressSpace,
   w: MappingImage,
   present: readonly MappingImage[],
-  oldFiles: readonly FileImage[],
-  files: readonly (number | undefined)[],
+  {
+    oldFiles,
+    files,
+    emptied,
+  }: { oldFiles: readonly FileImage[]; files: readonly (number | undefined)[]; emptied: EmptiedRange[] },
 ): InjectedCall[] {
   if (w.ring) return []; // as it was; only what is in it comes home
   const calls: InjectedCall[] = [];
@@ -169,7 +189,7 @@ function makeMapping(
     if (w.live && o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
     if (!w.shared) {
       if (o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
-      calls.push([nr.madvise, start, end - start, o.flags.includes('lo') ? MADV_DONTNEED_LOCKED : MADV_DONTNEED]);
+      empty(emptied, { start, end, locked: o.flags.includes('lo') });
     }
     from = end;
   }

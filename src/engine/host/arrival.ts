@@ -32,6 +32,7 @@ import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import type { OnwardOrder } from '../image/onward_messages.ts';
 import { NotNow, sendOn, type OnwardSource, type Paused } from './send_on.ts';
+import { packSpace, unpackSpace, type PackedSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { filterFor } from '../image/restore.ts';
 import type { HostContext } from './host_context.ts';
@@ -133,7 +134,7 @@ export class Guest {
       case frameType.filePages:
         return this.#files.store(frame);
       case frameType.space:
-        return this.#build(frameJson(frame));
+        return this.#build(unpackSpace(frameJson(frame)));
       case frameType.image:
         return this.#setUp(frameJson(frame));
       case frameType.pages:
@@ -357,8 +358,8 @@ export class Guest {
     this.#files.still = true;
     const space = this.#readSpace();
     const ranges = contentRanges(body.stub.view, space, (identity) => this.#files.descriptor(identity));
-    const message: HomecomingMessage = {
-      space,
+    const message: HomecomingMessage<PackedSpace> = {
+      space: packSpace(space),
       reason,
       frozenFor: performance.now() - start,
       bytesToCome: ranges.reduce((sum, { length }) => sum + length, 0),

@@ -11,6 +11,7 @@ import { contentRanges } from '../image/capture.ts';
 import { rangeKeys } from '../image/mapped_files.ts';
 import type { SignalImage, SpaceImage, Timers } from '../image/image.ts';
 import type { GuestLink } from '../link/link.ts';
+import { packSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { connectHost, type Dialer } from '../image/dial.ts';
 import { noTimers } from '../image/timers.ts';
@@ -74,7 +75,7 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
     const space = source.space();
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
       throw new NotNow('it has mapped another file meanwhile');
-    link.sendJson(frameType.space, space);
+    link.sendJson(frameType.space, packSpace(space));
     paused.signals = body.signals.takeAll();
     const image = bodyState(body, frozen);
     paused.timers = image.timers;

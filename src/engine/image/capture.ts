@@ -8,6 +8,7 @@ import {
   descriptorTargets,
   exists,
   flaggedMappings,
+  isKernelThread,
   livingThread,
   mappings,
   statFields,
@@ -19,6 +20,7 @@ import { SIGTRAP } from '../../sys/ptrace.ts';
 import { peek, type Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { Registers } from '../../sys/x64/registers.ts';
+import { CannotFreeze } from '../task/freeze.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
 import { dataRanges, isUnnamedMemory } from './live_files.ts';
 import { carryCall, isCutShort } from '../task/interrupted_calls.ts';
@@ -108,6 +110,12 @@ export function ifThere<T>(look: () => T): T | undefined {
 }
 
 function readOnce(pid: number, options: Look): AddressSpace {
+  const keptOf = new Map<ReadonlySet<string>, string[]>(); // many mappings have the same
+  const kept = (all: ReadonlySet<string>): string[] => {
+    const found = keptOf.get(all) ?? keptFlags.filter((f) => all.has(f));
+    keptOf.set(all, found);
+    return found;
+  };
   const files: FileImage[] = [];
   const out: MappingImage[] = [];
   for (const m of flaggedMappings(pid)) {
@@ -127,17 +135,11 @@ function readOnce(pid: number, options: Look): AddressSpace {
       file = files.findIndex((f) => f.identity === image.identity);
       if (file < 0) file = files.push(image) - 1;
     }
-    out.push({
-      start: m.start,
-      end: m.end,
-      protection: protectionOf(m.permissions),
-      file,
-      offset: m.offset,
-      shared: m.permissions[3] === 's',
-      ...(live ? { live } : {}),
-      flags: keptFlags.filter((f) => m.flags.has(f)),
-      name: m.name.startsWith('[') ? m.name : '',
-    });
+    const { start, end, offset, permissions } = m;
+    const [protection, shared] = [protectionOf(permissions), permissions[3] === 's'];
+    const name = m.name.startsWith('[') ? m.name : '';
+    const image = { start, end, protection, file, offset, shared, flags: kept(m.flags), name };
+    out.push(live ? { ...image, live } : image);
   }
   return { mappings: out, files };
 }
@@ -145,12 +147,13 @@ function readOnce(pid: number, options: Look): AddressSpace {
 function refuseMapping(pid: number, m: FlaggedMapping): void {
   const { flags } = m;
   if (specialNames.has(m.name)) return;
-  const where = `${m.name || 'memory'} at ${m.start.toString(16)}`;
-  if (m.permissions[3] === 's' && m.name.startsWith('/SYSV'))
-    throw new StaysHome(pid, `it uses System V shared memory (${where})`);
-  if (flags.has('ht')) throw new StaysHome(pid, `it uses huge pages of hugetlbfs (${where})`);
-  if (flags.has('io') || flags.has('pf')) throw new StaysHome(pid, `it maps a device (${where})`);
-  if (flags.has('um') || flags.has('uw')) throw new StaysHome(pid, `it uses userfaultfd (${where})`);
+  const refuse = (what: string): never => {
+    throw new StaysHome(pid, `${what} (${m.name || 'memory'} at ${m.start.toString(16)})`);
+  };
+  if (m.permissions[3] === 's' && m.name.startsWith('/SYSV')) refuse('it uses System V shared memory');
+  if (flags.has('ht')) refuse('it uses huge pages of hugetlbfs');
+  if (flags.has('io') || flags.has('pf')) refuse('it maps a device');
+  if (flags.has('um') || flags.has('uw')) refuse('it uses userfaultfd');
 }
 
 /** Each thread that is away needs a slot. @throws StaysHome */
@@ -159,13 +162,14 @@ export function refuseThreads(pid: number, count: number): void {
     throw new StaysHome(pid, `it has ${count} threads, and at most ${layout.slotCount} can be away`);
 }
 
-/** What keeps a process home before it is even stopped. @throws StaysHome */
+/** What keeps a process home before it is even stopped. @throws StaysHome, CannotFreeze */
 export function refuseProcess(pid: number): void {
   if (pid === 1) throw new StaysHome(pid, 'it is the first process of its machine or container');
   const view = livingThread(pid);
   if (view === undefined) throw new StaysHome(pid, 'it has ended (zombie)');
   const fields = status(view);
-  if (fields.get('Kthread') === '1' || !fields.has('VmSize')) throw new StaysHome(pid, 'it is a kernel thread');
+  if (isKernelThread(pid)) throw new StaysHome(pid, 'it is a kernel thread');
+  if (!fields.has('VmSize')) throw new CannotFreeze(pid, 'no-such-process', 'it is just ending');
   if (Number(fields.get('Seccomp') ?? 0) !== 0) throw new StaysHome(pid, 'it runs under a seccomp filter of its own');
   refuseThreads(pid, Number(fields.get('Threads') ?? 0));
   const policy = Number(statFields(view)(41));
@@ -363,12 +367,22 @@ export function contentRanges(
 ): Range[] {
   using map = new PageMap(pid);
   const out: Range[] = [];
+  // Neighbours are looked at together: there may be tens of thousands of mappings.
+  let together = { start: 0, end: 0, ofFile: false };
+  const collect = (): void => map.collect(together.start, together.end, together.ofFile, out);
   for (const m of space.mappings) {
     // What was never writable has no content of its own (unless a debugger wrote into it).
     if (specialNames.has(m.name) || (madeAs(m).protection & PROT_WRITE) === 0) continue;
+    const ofFile = m.file >= 0;
+    if (!m.live && m.start === together.end && ofFile === together.ofFile) {
+      together.end = m.end;
+      continue;
+    }
+    collect();
     if (m.live) out.push(...liveRanges(pid, m, liveFile(space.files[m.file].identity)));
-    else map.collect(m.start, m.end, m.file >= 0, out);
+    together = m.live ? { start: m.end, end: m.end, ofFile } : { start: m.start, end: m.end, ofFile };
   }
+  collect();
   return out;
 }
 

@@ -60,8 +60,8 @@ export interface Traveller {
 }
 
 /** What the hosting node says first of a body that comes home. */
-export interface HomecomingMessage {
-  space: SpaceImage;
+export interface HomecomingMessage<Space = SpaceImage> {
+  space: Space;
   reason: string;
   frozenFor: number;
   /** What its pages are going to be. */

@@ -13,7 +13,7 @@ export { LinkClosed, type Frame } from './connection.ts';
 
 /** Seconds of silence after which a peer is given up. */
 const patienceWhileFrozen = 5;
-/** Bytes of a message in JSON. An image without its pages has 170 for each mapping, and there may be 65,530 (vm.max_map_count). */
+/** Bytes of a message in JSON. The longest are the state of threads, 4 KB each, and the names of what is mapped of which file. */
 const maximumMessage = 64 * 2 ** 20;
 
 export type FrameHandler = (frame: Frame) => void;
