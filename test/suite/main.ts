@@ -2,6 +2,7 @@
  * npm run suite -- {workloads|programs|shell} [--mode M[,M…] | --short] [--only CASE[,CASE…]] [--json] [--seed N] [--gate] [--lanes N] [--rootless]
  * npm run suite -- chaos [--minutes N] [--seed N] [--only CASE[,CASE…]] [--lanes N] [--json] [--gate]
  * npm run suite -- balance [--only CASE[,CASE…]] [--json]
+ * npm run suite -- hostile [--only ATTACK[,ATTACK…]] [--seconds N] [--json]
  * npm run suite -- all [--json]
  *
  * Runs real programs, the small self-checking ones of test/programs, or sessions at a terminal, on test-bed hosts: at
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bed } from '../bed/bed.ts';
 import { runBalance } from './balance.ts';
+import { runHostile } from './hostile.ts';
 import { type Case, emptyLine, type Line, type Summary } from './case.ts';
 import { runChaos } from './chaos.ts';
 import type { Reference } from './judge.ts';
@@ -155,6 +157,7 @@ async function runSuites(argv: readonly string[]): Promise<number> {
     return report({ name: 'chaos', ...plan }, (evidence, emit) => runChaos(plan, evidence, emit));
   }
   if (argv[0] === 'balance') return runBalance(argv.slice(1));
+  if (argv[0] === 'hostile') return runHostile(argv.slice(1));
   const plan = await readPlan(argv);
   return report(plan, (evidence, emit) => runAll(plan, evidence, emit));
 }
