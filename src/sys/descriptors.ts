@@ -237,22 +237,25 @@ export function peerCredentials(fd: number): { pid: number; uid: number; gid: nu
   return { pid: arena.i32[wordAt >> 2], uid: arena.u32[(wordAt >> 2) + 1], gid: arena.u32[(wordAt >> 2) + 2] };
 }
 
-const rightsAt = scratch(256);
+/** Most descriptors in one message of ours; the kernel allows 253 (SCM_MAX_FD in include/net/scm.h). */
+export const mostPassed = 128;
+const rightsAt = scratch(128 + 4 * mostPassed);
 
-/** Passes one descriptor over a Unix socket (SCM_RIGHTS, unix(7)). */
-export function sendDescriptor(socket: number, fd: number): void {
-  // struct msghdr at +0 (56 bytes), iovec at +64, control message at +96, one byte of data at +128.
-  arena.u8.fill(0, rightsAt, rightsAt + 192);
+/** Passes up to `mostPassed` descriptors over a Unix socket, in one message (SCM_RIGHTS, unix(7)). */
+export function sendDescriptors(socket: number, fds: readonly number[]): void {
+  // struct msghdr at +0 (56 bytes), one byte of data at +56, iovec at +64, control message at +96: its header has 16 bytes.
+  arena.u8.fill(0, rightsAt, rightsAt + 96);
   const at = arena.address + rightsAt;
+  const length = 16 + 4 * fds.length;
   arena.write64(rightsAt + 16, at + 64);
   arena.write64(rightsAt + 24, 1);
   arena.write64(rightsAt + 32, at + 96);
-  arena.write64(rightsAt + 40, 24);
-  arena.write64(rightsAt + 64, at + 128);
+  arena.write64(rightsAt + 40, Math.ceil(length / 8) * 8);
+  arena.write64(rightsAt + 64, at + 56);
   arena.write64(rightsAt + 72, 1);
-  arena.write64(rightsAt + 96, 20);
+  arena.write64(rightsAt + 96, length);
   arena.u32[(rightsAt + 104) >> 2] = 1; // SOL_SOCKET
   arena.u32[(rightsAt + 108) >> 2] = 1; // SCM_RIGHTS
-  arena.u32[(rightsAt + 112) >> 2] = fd;
-  must(call(nr.sendmsg, socket, at, 0x4000), 'sendmsg SCM_RIGHTS', { fd });
+  arena.i32.set(fds, (rightsAt + 112) >> 2);
+  must(call(nr.sendmsg, socket, at, 0x4000), 'sendmsg SCM_RIGHTS', { descriptors: fds.length });
 }

@@ -17,7 +17,7 @@ import { SIGCONT } from '../task/default_actions.ts';
 import { goBack } from '../task/masked_calls.ts';
 import { finishWrite } from '../task/partial_writes.ts';
 import {
-  finishMappings,
+  finishingCalls,
   passDescriptors,
   registrationCalls,
   setProcessState,
@@ -207,20 +207,17 @@ export interface KnownFiles {
 /** Step 1: the deputy's memory becomes the body's, empty. From here on there is no way back. */
 export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: AddressSpace, known: KnownFiles): void {
   const own: Range[] = [{ address: stub.base, length: layout.size }];
-  {
-    using session = stub.borrow(main);
-    stub.unmapBounce(session);
-  }
+  using session = stub.borrow(main);
+  stub.unmapBounce(session);
   const old = readAddressSpace(stub.view, { identify: known.identify, own });
   image.mappings = markRings(image.mappings, old.mappings);
-  using session = stub.borrow(main);
   const open = image.files.map((file) => known.descriptor(file));
   const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));
   const passed = withSpareDescriptors(main, () => passDescriptors(stub, session, opened));
   let next = 0;
   const files = open.map((fd) => (fd === undefined ? undefined : passed[next++]));
-  session.must('bring the address space home', reconcile(image, old, files));
-  session.run(passed.map((fd) => [nr.close, fd]));
+  const closing = passed.map((fd): InjectedCall => [nr.close, fd]);
+  session.must('bring the address space home', [...reconcile(image, old, files), ...closing]);
 }
 
 /** A thread that may not go on before a child has executed a program or ended; both are stopped still. */
@@ -246,16 +243,16 @@ export function resumeAtHome(
   image: ProcessImage,
 ): WaitingCouple[] {
   const main = tasks[0];
-  {
-    using session = stub.borrow(main);
-    finishMappings(session, image);
-  }
   const byTid = new Map(tasks.map((task) => [task.tid, task]));
-  for (const thread of image.threads) {
-    const task = byTid.get(thread.tid);
-    if (!task) throw new Error(`Cannot bring thread ${thread.tid} home: it has no deputy`);
+  const missing = image.threads.find(({ tid }) => !byTid.has(tid));
+  if (missing) throw new Error(`Cannot bring thread ${missing.tid} home: it has no deputy`);
+  for (const task of tasks) {
+    const finishing = task === main ? finishingCalls(image) : [];
+    const thread = image.threads.find(({ tid }) => tid === task.tid);
+    const registration = thread ? registrationCalls(stub, thread) : [];
+    if (finishing.length + registration.length === 0) continue; // it has ended away
     using session = stub.borrow(task);
-    session.run(registrationCalls(stub, thread));
+    session.must('finish the mappings', [...finishing, ...registration], finishing.length);
   }
   // The threads' own masks first: then signals that were under way can be queued without acting on the way.
   for (const thread of image.threads) setThreadContext(byTid.get(thread.tid)!, thread);

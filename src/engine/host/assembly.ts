@@ -11,11 +11,10 @@ import { writePages } from '../image/page_stream.ts';
 import { queueSignals } from '../image/pending_signals.ts';
 import {
   buildAddressSpace,
+  completeThread,
   createThreads,
   endMainThread,
-  finishMappings,
   installFilter,
-  registerThread,
   setLimits,
   setMemoryLimits,
   setProcessState,
@@ -81,15 +80,11 @@ export class Assembly {
     const { stub } = this.#berth;
     const image = this.#image;
     if (!image) throw new Error('Cannot finish a body before it is set up');
-    {
-      using session = stub.borrow(this.#threads[0]);
-      finishMappings(session, image);
-    }
-    setMemoryLimits(stub.view, image.limits, layout.size);
     image.threads.forEach((thread, i) => {
-      registerThread(stub, this.#threads[i], thread);
+      completeThread(stub, this.#threads[i], thread, i === 0 ? image : undefined);
       setThreadContext(this.#threads[i], thread);
     });
+    setMemoryLimits(stub.view, image.limits, layout.size);
     // Last of all: from here on nothing is injected that they could come in the way of.
     queueSignals(
       stub,

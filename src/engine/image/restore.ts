@@ -1,5 +1,5 @@
 /** Building a body from an image: address space, signal actions, threads, filter. The steps' order is explained in docs/internals/address_space.md. */
-import { close, descriptorOf, sendDescriptor } from '../../sys/descriptors.ts';
+import { close, descriptorOf, mostPassed, sendDescriptors } from '../../sys/descriptors.ts';
 import { must, SystemCallError } from '../../sys/errors.ts';
 import { kernel } from '../../sys/kernel.ts';
 import { arena, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, scratch } from '../../sys/memory.ts';
@@ -88,9 +88,11 @@ export function buildAddressSpace(
       span.offset,
     ];
   });
-  session.must('map the body', layoutCalls);
-  session.must('close what was passed', [[nr.close_range, 0, 0xffffffff, 0]]);
+  session.must('map the body', [...layoutCalls, closeAll]);
 }
+
+/** A body holds no descriptor. */
+const closeAll: InjectedCall = [nr.close_range, 0, 0xffffffff, 0];
 
 /** vvar and vdso go to their places at home as wholes, through a temporary place since old and new may overlap. */
 function moveSpecials(
@@ -119,35 +121,43 @@ function moveSpecials(
 /** Gives the body descriptors of the engine's file contents, over a socket pair that the body makes. */
 export function passDescriptors(stub: Stub, session: Injection, files: readonly { mapDescriptor: number }[]): number[] {
   if (files.length === 0) return [];
-  const at = stub.scratchAddress(0);
   const { memory } = stub;
-  session.must('make a socket pair', [[nr.socketpair, 1, 5 /* SOCK_SEQPACKET */, 0, at]]);
+  session.must('make a socket pair', [[nr.socketpair, 1, 5 /* SOCK_SEQPACKET */, 0, stub.scratchAddress(0)]]);
   const [ours, theirs] = [memory.i32[layout.scratch >> 2], memory.i32[(layout.scratch >> 2) + 1]];
   const socket = must(descriptorOf(stub.view, ours), 'pidfd_getfd', { pid: stub.pid });
-  /** Those that have come when another cannot. */
+  /** Those that have come when the rest cannot. */
   const out: number[] = [];
   try {
-    for (const file of files) {
-      sendDescriptor(socket, file.mapDescriptor);
-      // struct msghdr at +0, iovec at +64, control buffer at +96, data byte at +160.
-      memory.u8.fill(0, layout.scratch, layout.scratch + 192);
-      memory.write64(layout.scratch + 16, at + 64);
-      memory.write64(layout.scratch + 24, 1);
-      memory.write64(layout.scratch + 32, at + 96);
-      memory.write64(layout.scratch + 40, 64);
-      memory.write64(layout.scratch + 64, at + 160);
-      memory.write64(layout.scratch + 72, 1);
-      session.must('receive a descriptor', [[nr.recvmsg, theirs, at, 0]]);
-      // unix(7): where the limit of open files is reached the message comes without it.
-      if (memory.read64(layout.scratch + 40) === 0)
-        throw new SystemCallError('receive a descriptor', -EMFILE, { pid: stub.pid });
-      out.push(memory.i32[(layout.scratch + 112) >> 2]);
+    for (let sent = 0; sent < files.length; sent += mostPassed) {
+      const part = files.slice(sent, sent + mostPassed).map((file) => file.mapDescriptor);
+      sendDescriptors(socket, part);
+      out.push(...receiveDescriptors(stub, session, theirs));
+      // unix(7): where the limit of open files is reached the message comes without them, or with some.
+      if (out.length < sent + part.length) throw new SystemCallError('receive descriptors', -EMFILE, { pid: stub.pid });
     }
     return out.splice(0);
   } finally {
     close(socket);
     session.run([ours, theirs, ...out].map((fd) => [nr.close, fd]));
   }
+}
+
+function receiveDescriptors(stub: Stub, session: Injection, socket: number): number[] {
+  const { memory } = stub;
+  const at = stub.scratchAddress(0);
+  // struct msghdr at +0, a byte of data at +56, iovec at +64, control buffer at +96: its header has 16 bytes.
+  memory.u8.fill(0, layout.scratch, layout.scratch + 128);
+  memory.write64(layout.scratch + 16, at + 64);
+  memory.write64(layout.scratch + 24, 1);
+  memory.write64(layout.scratch + 32, at + 96);
+  memory.write64(layout.scratch + 40, 16 + 4 * mostPassed);
+  memory.write64(layout.scratch + 64, at + 56);
+  memory.write64(layout.scratch + 72, 1);
+  session.must('receive descriptors', [[nr.recvmsg, socket, at, 0]]);
+  if (memory.read64(layout.scratch + 40) === 0) return [];
+  const first = (layout.scratch + 112) >> 2;
+  const count = (memory.read64(layout.scratch + 96) - 16) / 4;
+  return Array.from(memory.i32.subarray(first, first + count));
 }
 
 const PR_SET_NAME = 15;
@@ -204,13 +214,13 @@ export function setProcessState(
   image.layout.forEach((address, i) => memory.write64(layout.scratch + 8 * i, address));
   memory.u32[(layout.scratch + 100) / 4] = 0xffffffff; // exe_fd: none
   setActionTable(stub, image.actions);
-  session.must('set the memory layout', [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0]]);
-  const calls2 = actionCalls(at + 256).filter(([, signal]) => signal !== options.later);
+  const calls: InjectedCall[] = [[nr.prctl, PR_SET_MM, PR_SET_MM_MAP, at, 104, 0]];
+  calls.push(...actionCalls(at + 256).filter(([, signal]) => signal !== options.later));
   // A body needs no escape: it ends with its engine. SIG_IGN would be reset by our breakpoints and stays in the stub.
   const trap = layout.scratch + 256 + 32 * (SIGTRAP - 1);
   if (options.trapAction && memory.u64[trap / 8] !== 1n)
-    calls2.push([nr.rt_sigaction, SIGTRAP, at + 256 + 32 * (SIGTRAP - 1), 0, 8]);
-  session.must('set the signal actions', calls2);
+    calls.push([nr.rt_sigaction, SIGTRAP, at + 256 + 32 * (SIGTRAP - 1), 0, 8]);
+  session.must('set the memory layout and the signal actions', calls);
 }
 
 /** Puts 64 actions at scratch + 256; the program's SIGTRAP action waits in the stub until the stub goes. */
@@ -240,7 +250,7 @@ export function actionCalls(address: number): InjectedCall[] {
 }
 
 /** Final protections and flags, once the content is there. */
-export function finishMappings(session: Injection, image: AddressSpace): void {
+export function finishingCalls(image: AddressSpace): InjectedCall[] {
   const calls: InjectedCall[] = [];
   for (const m of image.mappings) {
     if (specialNames.has(m.name)) continue;
@@ -248,7 +258,7 @@ export function finishMappings(session: Injection, image: AddressSpace): void {
     if (m.protection !== madeAs(m).protection) calls.push([nr.mprotect, m.start, length, m.protection]);
     calls.push(...flagCalls(m));
   }
-  session.must('protect the body', calls);
+  return calls;
 }
 
 export function flagCalls(m: MappingImage): InjectedCall[] {
@@ -275,7 +285,7 @@ export function filterFor(stubBase: number, heldSignals: boolean): Uint8Array {
   return lastFilter.bytes;
 }
 
-/** Installs the filter; threads made later inherit it. @returns the engine's listener descriptor */
+/** Installs the filter; threads made later inherit it. @returns the engine's listener; the body's own is still open */
 export function installFilter(stub: Stub, session: Injection, heldSignals: bigint): number {
   const filter = filterFor(stub.base, heldSignals !== 0n);
   const { memory } = stub;
@@ -289,7 +299,6 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
   ]);
   stub.filtered = true;
   const listener = must(descriptorOf(stub.view, inBody), 'pidfd_getfd of the listener');
-  session.must('close the listener', [[nr.close, inBody]]);
   kernel.call(nr.ioctl, listener, SYNC_WAKE_UP, 1);
   return listener;
 }
@@ -341,7 +350,10 @@ export function endMainThread(stub: Stub, main: StoppedTask, next: StoppedTask):
   session.exit();
 }
 
-/** A thread's name and what it registered with the kernel; every thread must make these calls itself. */
+/**
+ * A thread's name and what it registered with the kernel; every thread must make these calls itself. The last one,
+ * sigaltstack, fails with EPERM while the thread runs on that stack: it is the same one then.
+ */
 export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[] {
   const at = stub.scratchAddress(0);
   Buffer.from(image.alternateStack, 'base64').copy(stub.memory.buffer, layout.scratch);
@@ -350,22 +362,24 @@ export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[
   stub.memory.u32[flagsWord] = stub.memory.u32[flagsWord] & ~SS_ONSTACK;
   stub.memory.buffer.write(image.name + '\0', layout.scratch + 32, 'latin1');
   const calls: InjectedCall[] = [
-    [nr.sigaltstack, at, 0],
     [nr.set_tid_address, image.clearTid],
     [nr.prctl, PR_SET_NAME, at + 32],
   ];
   if (image.robustList.head) calls.push([nr.set_robust_list, image.robustList.head, image.robustList.length]);
   if (image.rseq) calls.push([nr.rseq, image.rseq.pointer, image.rseq.size, 0, image.rseq.signature]);
+  calls.push([nr.sigaltstack, at, 0]);
   return calls;
 }
 
-/** Sets a stopped thread's registrations and capabilities; registers and mask follow by `setThreadContext`. */
-export function registerThread(stub: Stub, task: StoppedTask, image: ThreadImage): void {
+/**
+ * Step 3 of a body: sets a stopped thread's registrations and capabilities, which belong to each thread; the first one
+ * finishes the mappings. Registers and mask follow by `setThreadContext`.
+ */
+export function completeThread(stub: Stub, task: StoppedTask, image: ThreadImage, space?: AddressSpace): void {
   using session = stub.borrow(task);
-  const results = session.run([...registrationCalls(stub, image), dropCapabilities(stub)]); // both belong to each thread
-  // sigaltstack fails with EPERM while the thread runs on it: it is the same stack then.
-  if (results.slice(1).some((result) => result < 0))
-    throw new Error(`Cannot register thread ${image.tid}: ${results.join(', ')}`);
+  const first = space ? [...finishingCalls(space), closeAll] : [];
+  const calls = [...first, dropCapabilities(stub), ...registrationCalls(stub, image)];
+  session.must(`complete thread ${image.tid}`, calls, calls.length - 1);
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {

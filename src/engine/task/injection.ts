@@ -74,10 +74,10 @@ export class Injection {
     return out;
   }
 
-  /** As `run`, but a failed call is an error. @throws SystemCallError */
-  must(purpose: string, calls: readonly InjectedCall[]): number[] {
+  /** As `run`, but if one of the first `count` calls fails that is an error. @throws SystemCallError */
+  must(purpose: string, calls: readonly InjectedCall[], count = calls.length): number[] {
     const results = this.run(calls);
-    results.forEach((result, i) => {
+    results.slice(0, count).forEach((result, i) => {
       if (result < 0 && result > -4096)
         throw new SystemCallError(`${purpose}: injected call ${calls[i][0]}`, result, {
           pid: this.#stub.pid,

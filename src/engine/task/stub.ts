@@ -115,8 +115,9 @@ export class Stub {
       stub.memory.u8.set(code.bytes, 0);
       task.setRegisters(registers);
       using session = stub.borrow(task, mask);
-      stub.#takeTrapSignal(session, fd);
-      if (options.bounce) stub.mapBounce(session);
+      const setUp = [...stub.#setUpCalls(), [nr.close, fd]] satisfies InjectedCall[];
+      if (!options.bounce) session.must('set up the stub', setUp);
+      else stub.bounce = session.must('set up the stub', [...setUp, stub.#bounceCall()]).at(-1)! + 0x1000;
       return stub;
     } catch (error) {
       task.setRegisters(registers);
@@ -158,13 +159,13 @@ export class Stub {
     ]);
     if (this.bounce) {
       session.must('leave the bounce memory', [[nr.munmap, this.bounceRange.address, this.bounceRange.length]]);
-      stub.mapBounce(session);
+      stub.bounce = session.must('map bounce memory', [stub.#bounceCall()])[0] + 0x1000;
     }
     return stub;
   }
 
-  /** Makes the pages what they should be, closes the descriptor, and installs the escape for a dying tracer. */
-  #takeTrapSignal(session: Injection, fd: number): void {
+  /** They make the pages what they should be, and install the escape for a dying tracer. */
+  #setUpCalls(): InjectedCall[] {
     const action = this.scratchAddress(0);
     this.writeAction(0, {
       handler: BigInt(this.base + code.escape),
@@ -172,12 +173,11 @@ export class Stub {
       restorer: BigInt(this.base + code.restorer),
       mask: ~0n,
     });
-    session.must('set up the stub', [
+    return [
       [nr.mprotect, this.base, layout.codeSize, PROT_READ | PROT_EXEC],
       [nr.mprotect, this.base + layout.codeSize, layout.size - layout.codeSize, PROT_READ | PROT_WRITE],
       [nr.rt_sigaction, SIGTRAP, action, this.base + layout.trapAction, 8],
-      [nr.close, fd],
-    ]);
+    ];
   }
 
   /** The process's address of a place in the scratch area. */
@@ -227,12 +227,9 @@ export class Stub {
    * Maps the bounce memory without a descriptor: mremap(2) with an old size of 0 makes a second mapping of the same
    * shared pages, and from the stub's last page on it reaches into the rest of the file.
    */
-  mapBounce(session: Injection): void {
+  #bounceCall(): InjectedCall {
     const last = this.base + layout.size - 0x1000;
-    const [copy] = session.must('map bounce memory', [
-      [nr.mremap, last, 0, 0x1000 + bounceSize, 1 /* MREMAP_MAYMOVE */],
-    ]);
-    this.bounce = copy + 0x1000;
+    return [nr.mremap, last, 0, 0x1000 + bounceSize, 1 /* MREMAP_MAYMOVE */];
   }
 
   /** The bounce memory goes: its place may be needed for what the body brings. */
