@@ -121,10 +121,11 @@ export class Balancer {
   bestNode(view: View, beginner: Candidate): string {
     const sites = this.#sites(view, this.#now());
     const home = sites.find((site) => site.home);
-    if (home === undefined) return beginner.where;
+    if (home === undefined) return view.home.name;
+    const anywhere = { ...beginner, where: '' }; // it counts nowhere yet
     const options = sites
       .filter((site) => site === home || obstacle(beginner, site, home) === undefined)
-      .map((site) => ({ site, stretch: stretchOf(beginner, site) }));
+      .map((site) => ({ site, stretch: stretchOf(anywhere, site) }));
     const best = Math.min(...options.map(({ stretch }) => stretch));
     const near = options.filter(({ stretch }) => stretch <= best * (1 + this.#tunables.nearBest));
     // At home nothing has to move: where it is as good, it stays.

@@ -29,7 +29,7 @@ export class Commitments {
 
   /** What is to be added to what a node told that it was at `measuredAt`. */
   since(node: string, measuredAt: number): { demand: number; memoryBytes: number } {
-    const open = this.#all.filter((one) => one.node === node && one.at > measuredAt);
+    const open = this.#all.filter((one) => one.node === node && one.at >= measuredAt);
     return {
       demand: open.reduce((sum, one) => sum + one.demand, 0),
       memoryBytes: open.reduce((sum, one) => sum + one.memoryBytes, 0),

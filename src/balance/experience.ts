@@ -11,7 +11,7 @@ const SMALL_BYTES = 8 << 20;
 /** Each move counts as much as all before it. */
 const EACH = 1;
 /** A move that had to wait for something else for once says nothing about the next one. */
-const MOST_FIXED_MS = 2_000;
+const MOST_FIXED_MS = 10_000;
 
 export class Experience implements MoveCost {
   readonly #fixed = new Decayed(EACH);

@@ -57,7 +57,9 @@ export class ProcessMeter {
     const waited = Math.max(0, (now.waitMs ?? 0) - (this.#last.waitMs ?? 0));
     this.#demand.add((ran + waited) / elapsed, elapsed);
     this.#cpus.add(ran / elapsed, elapsed);
-    this.#calls.add((Math.max(0, (now.calls ?? 0) - (this.#last.calls ?? 0)) * 1000) / elapsed, elapsed);
+    // Those from before it was looked at are its start's, of which nothing follows.
+    const calls = Math.max(0, (now.calls ?? 0) - (this.#last.calls ?? now.calls ?? 0));
+    this.#calls.add((calls * 1000) / elapsed, elapsed);
     this.#runnableMs += ran + waited;
     this.#last = now;
   }

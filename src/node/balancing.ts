@@ -11,6 +11,7 @@ import { Admission } from '../balance/admission.ts';
 import { Balancer, type Proposal, type View } from '../balance/balancer.ts';
 import type { Candidate } from '../balance/candidate.ts';
 import { DecisionLog } from '../balance/decision_log.ts';
+import { Distances } from '../load/distances.ts';
 import { Hindsight } from '../balance/hindsight.ts';
 import type { Seen } from '../balance/site.ts';
 import type { InformationVector } from '../gossip/entry.ts';
@@ -34,9 +35,13 @@ import { SharingSets } from './sharing_sets.ts';
 const LOOK_MS = 1_000;
 /** Milliseconds until a receiver has answered whether a process may come. */
 const ASK_MS = 2_000;
+/** And what it measures of its guests. */
+const GUESTS_MS = 500;
 /** An entry older than this says nothing of what a node is like now. Milliseconds. */
 const STALE_MS = 15_000;
 /** What a node may be asked for. */
+const guestsQuestion = v.object({ guests: v.literal(true) });
+const guestsAnswer = v.object({ guests: v.array(v.tuple([v.number(), v.number()])) });
 const reserveQuestion = v.object({
   reserve: v.object({
     pid: v.number(),
@@ -45,6 +50,9 @@ const reserveQuestion = v.object({
     progress: v.pipe(v.number(), v.minValue(0)),
   }),
 });
+
+/** It has ended, or came home by itself, while it was to move. */
+const ENDED: ReadonlySet<string> = new Set(['no-such-process', 'not-away']);
 
 const NOTHING: ProcessList = { away: [], guests: [], returned: [] };
 
@@ -72,6 +80,9 @@ export class Balancing {
   readonly #sets: SharingSets;
   #meter: LoadMeter | undefined;
   #list: ProcessList = NOTHING;
+  readonly #distances = new Distances();
+  /** What the hosts of this node's programs measure. */
+  #demandsAway: ReadonlyMap<number, number> = new Map();
   #looked = -Infinity;
   /** Of the candidates, when they were looked at last. */
   #demands = new Map<number, number>();
@@ -110,6 +121,7 @@ export class Balancing {
 
   /** A peer asks something of this node's balancer. */
   answer(peer: string, question: unknown): unknown {
+    if (v.is(guestsQuestion, question)) return { guests: this.#guestsOf(peer) };
     const asked = v.safeParse(reserveQuestion, question);
     const own = this.#ownEntry();
     if (!asked.success || own === undefined) return { refused: 'it does not understand the question' };
@@ -173,6 +185,7 @@ export class Balancing {
     this.#look(members);
     this.#publish();
     if (!config.balance || members.length === 0) return false;
+    await this.#askHosts();
     await this.#sets.refresh(members.filter(({ pid }) => !this.#rowOf(pid)).map(({ pid }) => pid));
     const candidates = this.#candidates(members);
     const view = this.#view(candidates, new Set(members.map(({ pid }) => pid)));
@@ -259,6 +272,23 @@ export class Balancing {
     });
   }
 
+  /** What guests of a home ask for: their ids there, and the tasks that run or want to run. */
+  #guestsOf(home: string): [number, number][] {
+    return this.#list.guests.flatMap((guest): [number, number][] => {
+      const use = guest.home === home ? this.#meter?.use(guest.hostPid ?? 0) : undefined;
+      return use === undefined ? [] : [[guest.pid, use.demand]];
+    });
+  }
+
+  /** Only a host sees how long a guest waits for its CPUs. */
+  async #askHosts(): Promise<void> {
+    const { peers } = this.#options;
+    const hosts = new Set(this.#list.away.map(({ where }) => where));
+    const links = peers.all.filter(({ peer }) => hosts.has(peer.name));
+    const answers = await Promise.all(links.map((link) => link.ask({ guests: true }, GUESTS_MS)));
+    this.#demandsAway = new Map(answers.flatMap((one) => (v.is(guestsAnswer, one) ? one.guests : [])));
+  }
+
   #rowOf(pid: number): ProcessList['away'][number] | undefined {
     return this.#list.away.find((row) => row.pid === pid);
   }
@@ -275,6 +305,7 @@ export class Balancing {
         return entry === undefined ? undefined : { ...entry, demand: demandOf(entry, entry.load) };
       },
       setOf: (pid: number) => this.#sets.of(pid),
+      demandAway: (pid: number) => this.#demandsAway.get(pid),
     };
     const seen = new Set<number>();
     return members.flatMap((member) => {
@@ -289,10 +320,10 @@ export class Balancing {
     const { board, peers, config } = this.#options;
     const entry = this.#ownEntry();
     if (entry === undefined || this.#meter === undefined) return undefined;
-    const rtts = new Map(peers.all.map((peer) => [peer.peer.name, peer.status().rttMs]));
+    for (const link of peers.all) this.#distances.feed(link.peer.name, link.status().rttMs);
     const nodes = board.nodes().flatMap((node): Seen[] => {
       if (node.self || node.state !== 'alive' || node.entry === undefined || node.ageMs > STALE_MS) return [];
-      return [{ name: node.name, entry: node.entry, ageMs: node.ageMs, rttMs: rtts.get(node.name) ?? 0 }];
+      return [{ name: node.name, entry: node.entry, ageMs: node.ageMs, rttMs: this.#distances.of(node.name) }];
     });
     return { home: { name: config.name, entry }, nodes, candidates, alive };
   }
@@ -340,6 +371,7 @@ export class Balancing {
       return true;
     } catch (error) {
       const reason = messageOf(error);
+      if (error instanceof RefusedError && ENDED.has(error.code)) return false;
       if (isOfNode(error)) this.#balancer.refused(to, reason);
       else for (const pid of candidate.set) this.#balancer.kept(pid, reason);
       this.decisions.event({ ...record, kind: 'failed', why: reason });

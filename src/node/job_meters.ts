@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly node: string;
   /** Of a process at home. */
   useAtHome(pid: number): ProcessUse | undefined;
+  /** What the node that hosts it measures; undefined if it has not said so. */
+  demandAway(pid: number): number | undefined;
   /** What of a CPU each task gets on a node, and how fast its CPUs are; undefined if nothing is known of it. */
   power(node: string): { cpus: number; demand: number; speed: number } | undefined;
   /** Those that share memory with it, itself first. */
@@ -61,9 +63,13 @@ export class JobMeters {
     const sum = (of: (use: ProcessUse) => number): number => uses.reduce((total, use) => total + of(use), 0);
     const cpus = sum((use) => use.cpus);
     const share = shareOf(power.cpus, power.demand);
-    // What is away is measured by what it gets; what it asks for follows from what each task gets there.
     const threads = Math.max(1, row?.threads ?? 1);
-    const demand = row === undefined ? sum((use) => use.demand) : Math.min(threads * set.length, cpus / share);
+    const told = set.map((pid) => around.demandAway(pid));
+    // If its host does not say what it asks for, that follows from what it gets, and from what each task gets there.
+    const away = told.every((each) => each !== undefined)
+      ? told.reduce((total, each) => total + each, 0)
+      : Math.min(threads * set.length, cpus / share);
+    const demand = row === undefined ? sum((use) => use.demand) : away;
     const wishes = wishesOf(member);
     const workPerSecond = Math.max(0.001, cpus) * (power.speed / 10_000) * 1_000;
     return {
