@@ -33,7 +33,7 @@ export function manPage(
     ...rows(exits),
     '.SH ENVIRONMENT',
     ...rows([
-      ['MOSIX_RUN', 'where the sockets of mosd are; default /run/mosix'],
+      ['MOSIX_RUN', 'where the sockets of mosd are; default: those of a node of your own, if it runs, else /run/mosix'],
       ['NO_COLOR', 'if it is set, nothing is coloured'],
     ]),
     ...references(command, all),

@@ -9,7 +9,8 @@ import { configFile, loadConfig } from '../lib/config.ts';
 import { messageOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { isNodeName, NODE_NAME_RULE } from '../lib/node_name.ts';
-import { DEFAULT_STATE_DIR, PORTS, type PeerConfig } from '../lib/places.ts';
+import { placesOf } from '../lib/own_places.ts';
+import { PORTS, type PeerConfig } from '../lib/places.ts';
 import { foundCluster } from '../wire/identity/found_cluster.ts';
 import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { joinCluster } from '../wire/identity/join.ts';
@@ -83,10 +84,7 @@ function askedOf(values: { get(name: keyof Asked): string | undefined }): Asked 
 /** @throws CommandError if this machine is a node already, or others' */
 function prepared(file: string, what: string): IdentityStore {
   const configured = existsSync(file);
-  // Whoever has a configuration of their own may have a node of their own.
-  if (process.geteuid?.() !== 0 && !configured)
-    throw new CommandError(`Cannot ${what}: only root may make ${file}; try: sudo mosix …`, EXIT.notPermitted);
-  const stateDir = configured ? guarded(() => loadConfig(file), EXIT.usage).stateDir : DEFAULT_STATE_DIR;
+  const stateDir = configured ? guarded(() => loadConfig(file), EXIT.usage).stateDir : placesOf(file).stateDir;
   const store = new IdentityStore(stateDir);
   const present = attempt(() => store.load());
   if (present === undefined) return store;

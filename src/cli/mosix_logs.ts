@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkValue, type CommandLine } from '../lib/arguments.ts';
 import { errnoOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { DEFAULT_RUN_DIR } from '../lib/places.ts';
+import { runDirectory } from '../lib/own_places.ts';
 import { withoutControls } from '../lib/table.ts';
 import { logs as command } from './commands/node_verbs.ts';
 import { writeOut } from './output.ts';
@@ -22,7 +22,7 @@ async function showLogs(line: CommandLine<typeof command.options>): Promise<numb
   const [pid] = line.operands;
   if (pid !== undefined) checkValue(pid, command.operands[0]);
   const concerns = (text: string): boolean => pid === undefined || new RegExp(`\\b(pid|parent)=${pid}\\b`).test(text);
-  const directory = process.env['MOSIX_RUN'] || DEFAULT_RUN_DIR;
+  const directory = runDirectory();
   const journals = JOURNALS.map((name) => join(directory, name)).map((path) => ({ path, seen: 0 }));
   const last = Number(line.values.get('lines') ?? DEFAULT_LINES);
   show(last === 0 ? [] : journals.flatMap(read).filter(concerns).toSorted(byTime).slice(-last));

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 
 import type { CommandLine } from '../lib/arguments.ts';
 import { configFile, loadConfig } from '../lib/config.ts';
-import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { DEFAULT_STATE_DIR } from '../lib/places.ts';
+import { EXIT } from '../lib/exit_codes.ts';
+import { placesOf } from '../lib/own_places.ts';
 import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { LineClient } from '../wire/line_client.ts';
 import * as commands from './commands/node_verbs.ts';
@@ -32,9 +32,7 @@ async function start(line: Line): Promise<number> {
     await status([]);
     return EXIT.done;
   }
-  if (process.geteuid?.() !== 0)
-    throw new CommandError('Cannot start mosd: only root may; try: sudo mosix up', EXIT.notPermitted);
-  const stateDir = existsSync(file) ? loadConfig(file).stateDir : DEFAULT_STATE_DIR;
+  const stateDir = existsSync(file) ? loadConfig(file).stateDir : placesOf(file).stateDir;
   if (new IdentityStore(stateDir).load() === undefined) await becomeFirstNode({ cluster: CLUSTER, file, asked: {} });
   return startDaemon(file);
 }

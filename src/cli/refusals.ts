@@ -1,7 +1,7 @@
 /** What the failures of a request mean for the user of a command: the message and the exit code. */
 import { messageOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
-import { DEFAULT_RUN_DIR } from '../lib/places.ts';
+import { runDirectory } from '../lib/own_places.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { ErrorCode } from '../wire/engine_protocol.ts';
 import { LineClientError, RefusedError } from '../wire/line_errors.ts';
@@ -17,7 +17,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
 
 /** Where the mosd of this node listens: in `$MOSIX_RUN`, else the default place. */
 export function daemonSocket(): string {
-  return commandSocket(process.env['MOSIX_RUN'] || DEFAULT_RUN_DIR);
+  return commandSocket(runDirectory());
 }
 
 /** A connect to mosd failed. */

@@ -12,7 +12,8 @@ import * as v from 'valibot';
 
 import { reasonOf } from './errors.ts';
 import { isNodeName, NODE_NAME_RULE } from './node_name.ts';
-import { DEFAULT_CONFIG_FILE, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, PORTS, type PeerConfig } from './places.ts';
+import { placesOf, usualConfigFile } from './own_places.ts';
+import { PORTS, type PeerConfig } from './places.ts';
 import { suggestion } from './suggest.ts';
 
 /** In gossip this stands for no limit. */
@@ -43,7 +44,7 @@ export class ConfigError extends Error {
 
 /** The configuration file to use: as given, else `$MOSIX_CONFIG`, else the default. */
 export function configFile(given: string | undefined): string {
-  return given ?? (process.env['MOSIX_CONFIG'] || DEFAULT_CONFIG_FILE);
+  return given ?? (process.env['MOSIX_CONFIG'] || usualConfigFile());
 }
 
 /** @throws ConfigError */
@@ -72,8 +73,8 @@ const nodeSchema = v.strictObject({
   address,
   port: v.optional(port, PORTS.control),
   guest_port: v.optional(port, PORTS.guest),
-  run_dir: v.optional(path, DEFAULT_RUN_DIR),
-  state_dir: v.optional(path, DEFAULT_STATE_DIR),
+  run_dir: v.optional(path),
+  state_dir: v.optional(path),
   balance: v.optional(v.picklist(['on', 'off'], 'must be "on" or "off"'), 'on'),
   speed: v.optional(v.pipe(v.number('must be a number'), v.minValue(1, 'must be at least 1'))),
   max_guests: v.optional(
@@ -84,7 +85,7 @@ const nodeSchema = v.strictObject({
 });
 
 /**
- * @param file Named in messages only.
+ * @param file named in messages; which one it is says where the node's files are if it does not
  * @throws ConfigError
  */
 export function parseConfig(text: string, file: string): NodeConfig {
@@ -102,12 +103,13 @@ export function parseConfig(text: string, file: string): NodeConfig {
   } = result.output;
   if (control === guestPort)
     throw new ConfigError(`Cannot use the configuration ${file}: port and guest_port are both ${control}`);
+  const places = placesOf(file);
   return {
     ...rest,
     port: control,
     guestPort,
-    runDir,
-    stateDir,
+    runDir: runDir ?? places.runDir,
+    stateDir: stateDir ?? places.stateDir,
     maxGuests,
     speed: rest.speed,
     balance: balance === 'on',

@@ -1,6 +1,5 @@
 /** The command line of mosd, for mosd itself and for the manual. */
 import { describeCommand } from './command.ts';
-import { DEFAULT_CONFIG_FILE } from './places.ts';
 
 export const mosd = describeCommand({
   name: 'mosd',
@@ -14,7 +13,7 @@ export const mosd = describeCommand({
   options: {
     config: {
       value: { name: 'FILE', kind: 'file' },
-      text: `configuration; default: $MOSIX_CONFIG, else ${DEFAULT_CONFIG_FILE}`,
+      text: 'configuration; default: $MOSIX_CONFIG, else your own (~/.config/mosix/mosix.toml), else /etc/mosix/mosix.toml',
     },
     foreground: { text: 'do not detach; write the journal to standard error' },
     stop: { text: 'bring programs home, send guests home, and end mosd and its engine' },
