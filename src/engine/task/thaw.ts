@@ -3,6 +3,7 @@
  * time. A socket's time-out is an option of the socket, which the program's other calls use as well: so it is left alone,
  * and the engine ends the wait when its time is over, unless the program has left it.
  */
+import { canNameThreads } from '../../sys/descriptors.ts';
 import { SystemCallError } from '../../sys/errors.ts';
 import { statFieldsIfAny } from '../../sys/procfs.ts';
 import { ESRCH, RunningTask, traceOption, type StoppedTask } from '../../sys/ptrace.ts';
@@ -55,15 +56,16 @@ export function goOnAtHome(loop: Loop, pid: number, task: StoppedTask, known: Kn
   const registers = task.registers();
   const mark = goOnWaiting(task, known);
   if (mark === undefined) return;
-  const whole = socketTime(socketCall(pid, registers));
+  const whole = socketTime(socketCall({ pid, tid: task.tid }, registers));
   if (whole === undefined) return;
   const left = Number(whole - (readClock('monotonic') - known.since)) / 1e6;
   const wait = { pid, tid: task.tid, mark, call: registers.syscall, next: registers.get('rip') };
   after(loop, Math.max(0, left), () => expire(loop, wait));
 }
 
-function socketCall(pid: number, registers: Registers): SocketCall {
-  return { pid, nr: registers.syscall, args: registers.syscallArguments };
+/** @param ids of the process and of the thread: the main one may have ended */
+function socketCall({ pid, tid }: { pid: number; tid: number }, registers: Registers): SocketCall {
+  return { pid: canNameThreads ? tid : pid, nr: registers.syscall, args: registers.syscallArguments };
 }
 
 interface MarkedWait {
@@ -119,6 +121,6 @@ async function expire(loop: Loop, wait: MarkedWait, looks = tracedLooks): Promis
     dropMark(mark);
     return thaw(loop, pid, [{ ...stopped, ...known }]);
   }
-  stopped.task.setRegisters(registers.finishCall(timeoutError(socketCall(pid, registers))));
+  stopped.task.setRegisters(registers.finishCall(timeoutError(socketCall(wait, registers))));
   stopped.task.detach(stopped.pendingSignal?.signal ?? 0);
 }
