@@ -1,5 +1,6 @@
 /** What the parts of a gossiping node share: its tables, the time, and the world outside, which is handed in. */
 import { Asks } from './asks.ts';
+import { Lacks } from './lacks.ts';
 import { LocalHealth } from './local_health.ts';
 import { STATE } from './member_state.ts';
 import { MESSAGE, type Message, type MessageType } from './message.ts';
@@ -45,12 +46,15 @@ export class Core {
   readonly outside: Outside;
   readonly tunables: Tunables;
   readonly vector: Vector;
+  readonly lacks: Lacks;
   readonly news = new NewsQueue();
   readonly health = new LocalHealth();
   readonly asks = new Asks();
   readonly suspicions = new Map<number, Suspicion>();
   /** Members that we held dead and somebody else holds alive: they are told, so that they may refute it. */
   readonly greet: number[] = [];
+  /** Until then this node counts as one that has just joined. */
+  joinedBy = 0;
   /** Milliseconds of this node's steady clock. */
   now = 0;
   /** When `tick` has something to do. */
@@ -69,6 +73,7 @@ export class Core {
     this.vector = new Vector(roster.size, FRESH);
     this.vector.setState(self, STATE.alive);
     this.vector.renew(self, incarnation);
+    this.lacks = new Lacks(roster, this.vector);
   }
 
   get incarnation(): number {

@@ -144,7 +144,7 @@ export class Detector {
   }
 
   #giveUp(row: number): void {
-    const { asks, health, now } = this.#core;
+    const { asks, health } = this.#core;
     const slot = asks.slot[row];
     const nackers = asks.nackers(row);
     const begun = asks.begun[row];
@@ -153,7 +153,7 @@ export class Detector {
     // Helpers that do not even say no are a sign that it is this node that nobody hears.
     if (nackers.length === 0 && this.#core.vector.members > 2) health.bad();
     const suspicion = accuse(this.#core, slot, begun);
-    for (const nacker of nackers) suspicion?.confirm(nacker, now);
+    for (const nacker of nackers) suspicion?.confirm(nacker);
     if (suspicion !== undefined) noteDue(this.#core, suspicion);
   }
 
@@ -167,17 +167,18 @@ export class Detector {
 
   #checkSuspicions(): void {
     const core = this.#core;
+    let due = Infinity;
     for (const suspicion of core.suspicions.values()) {
-      if (core.now >= suspicion.deadline) declareDead(core, suspicion.slot);
-      else if (core.now >= suspicion.nextAppeal) {
+      if (core.now >= suspicion.deadline) {
+        if (suspicion.isOwn) declareDead(core, suspicion.slot);
+        else suspicion.makeOwn(core.now);
+      } else if (core.now >= suspicion.nextAppeal) {
         core.send(suspicion.slot, core.begin(MESSAGE.ping));
         suspicion.appealed(core.now);
       }
+      if (suspicion.due < due) due = suspicion.due;
     }
-    core.suspicionsDue = Infinity;
-    for (const suspicion of core.suspicions.values()) {
-      core.suspicionsDue = Math.min(core.suspicionsDue, suspicion.due);
-    }
+    core.suspicionsDue = due;
   }
 
   /** The nearest on the ring that nobody suspects. */

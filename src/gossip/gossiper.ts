@@ -12,6 +12,8 @@ import { STATE, takesPart } from './member_state.ts';
 import { MAX_UNKNOWN, MESSAGE, type Message } from './message.ts';
 import type { Vector } from './vector.ts';
 
+/** Milliseconds for which a node is new and learns, and has nothing to tell. */
+const JOINING_MS = 3000;
 /** Milliseconds after a stall in which messages may still come that had waited for this node. */
 const BACKLOG_MS = 20;
 /** Members of a greet list that are told at a time. */
@@ -30,6 +32,7 @@ export class Gossiper {
   constructor(options: CoreOptions, now: number) {
     this.core = new Core(options);
     this.core.now = now;
+    this.core.joinedBy = now + JOINING_MS;
     const { periodMs, retryMs } = options.tunables;
     this.#detector = new Detector(this.core);
     this.#exchange = new Exchange(this.core);

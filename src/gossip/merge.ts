@@ -19,6 +19,7 @@ export function heardFrom(core: Core, slot: number, incarnation: number): void {
   const state = vector.state[slot];
   if (state === STATE.unknown || incarnation > vector.incarnation[slot]) {
     becomeAlive(core, slot, incarnation);
+    if (!isJoining(core)) spread(core, slot, core.self, false);
     return;
   }
   if (state !== STATE.suspect) return;
@@ -78,14 +79,17 @@ export function hearSync(core: Core, message: Message, row: number): void {
     vector.renew(slot, incarnation);
     setState(core, slot, state);
   } else if (isNewer) {
-    // Who joins has nothing to tell to those from whom it has just got all.
-    const isJoining = vector.members === 1 || core.news.size > vector.members;
     becomeAlive(core, slot, incarnation, message.newsCard[row]);
-    if (!isJoining) spread(core, slot, core.self, false);
+    if (!isJoining(core)) spread(core, slot, core.self, false);
   } else if (known === STATE.dead && core.greet.length < MOST_GREETED) {
     core.greet.push(slot);
     core.wakeBy(core.now);
   }
+}
+
+/** Who joins has nothing to tell to those from whom it gets all. */
+function isJoining(core: Core): boolean {
+  return core.now < core.joinedBy;
 }
 
 /** @param lateMs How long the message may have waited for this node, which stood still. */
@@ -111,8 +115,9 @@ export function accuse(core: Core, slot: number, begun: number): Suspicion | und
   if (!takesPart(vector.state[slot])) return undefined;
   const found = core.suspicions.get(slot);
   const suspicion = found ?? suspect(core, { slot, incarnation: vector.incarnation[slot], begun, own: true });
-  suspicion.makeOwn(core.now);
-  if (suspicion.confirm(core.self, core.now) || found === undefined) spread(core, slot, core.self, false);
+  suspicion.makeOwn(begun);
+  suspicion.confirm(core.self);
+  if (found === undefined) spread(core, slot, core.self, false);
   noteDue(core, suspicion);
   return suspicion;
 }
@@ -154,7 +159,9 @@ function hearSuspicion(
   if (incarnation > vector.incarnation[slot]) becomeAlive(core, slot, incarnation);
   const found = core.suspicions.get(slot);
   const suspicion = found ?? suspect(core, { slot, incarnation, begun: core.now, own: false });
-  if (!suspicion.confirm(from, core.now)) return;
+  suspicion.confirm(from);
+  // Who else accuses matters to the accusers only, and they have asked helpers; so one accusation is enough news.
+  if (found !== undefined) return;
   spread(core, slot, from, false);
   noteDue(core, suspicion);
 }

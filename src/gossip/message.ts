@@ -29,12 +29,14 @@ export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 
 /** Most entries of a message. */
 export const MAX_ENTRIES = 64;
-/** Bits of the largest digest. */
-export const MAX_DIGEST_BITS = 1024;
+/** Members in a digest at most. */
+export const MAX_DIGEST = 128;
 /** Ids of a `who`. */
 export const MAX_UNKNOWN = 64;
 
 export class Message {
+  /** Where its owner keeps it; no part of the message. */
+  pool = -1;
   type: number = MESSAGE.push;
   /** The sender's slot. */
   from = -1;
@@ -65,14 +67,15 @@ export class Message {
   /** Of what was received: the card that came with it. */
   readonly newsCard: (NodeCard | undefined)[] = [];
 
-  /** Size of the digest in bits, a power of two; 0: none. */
-  digestBits = 0;
+  /** Members in the digest. */
+  digestCount = 0;
   /** It is about part number digestPart of digestParts equal parts of the ring. */
   digestPart = 0;
   digestParts = 1;
-  /** Milliseconds: marked is whoever's entry is older. */
+  /** Milliseconds: all entries of those in it are older. */
   digestAge = 0;
-  readonly digest = new Uint32Array(MAX_DIGEST_BITS / 32);
+  /** The lowest 16 bits of their ids. */
+  readonly digest = new Uint16Array(MAX_DIGEST);
 
   /** Of `who`: ids; of what was received: ids that the roster does not have. */
   readonly unknown: number[] = [];
@@ -87,7 +90,7 @@ export class Message {
     this.wantsBack = false;
     this.entries = 0;
     this.news = 0;
-    this.digestBits = 0;
+    this.digestCount = 0;
     if (this.unknown.length > 0) this.unknown.length = 0;
     if (this.newsCard.length > 0) this.newsCard.length = 0;
     return this;

@@ -14,7 +14,7 @@ import { ByteReader, type ByteWriter } from './bytes.ts';
 import type { NodeCard } from './entry.ts';
 import { MAX_ENTRY_BYTES } from './entry_codec.ts';
 import { STATE } from './member_state.ts';
-import { MAX_DIGEST_BITS, MAX_ENTRIES, MAX_UNKNOWN, MESSAGE, type Message } from './message.ts';
+import { MAX_DIGEST, MAX_ENTRIES, MAX_UNKNOWN, MESSAGE, type Message } from './message.ts';
 import type { Roster } from './roster.ts';
 
 export const GOSSIP_VERSION = 1;
@@ -50,7 +50,7 @@ export function encodeMessage(message: Message, { roster, contentOf }: EncodeOpt
   if (message.subject >= 0) section(writer, SECTION.subject, () => id(message.subject));
   if (message.wallClock > 0) section(writer, SECTION.wallClock, () => writer.fixed(message.wallClock, ID_BYTES));
   if (message.wantsBack) section(writer, SECTION.wantsBack, () => {});
-  if (message.digestBits > 0) section(writer, SECTION.digest, () => encodeDigest(message, writer));
+  if (message.digestCount > 0) section(writer, SECTION.digest, () => encodeDigest(message, writer));
   if (message.unknown.length > 0) {
     section(writer, SECTION.unknown, () => message.unknown.forEach((each) => writer.fixed(each, ID_BYTES)));
   }
@@ -102,8 +102,8 @@ export function messageBytes(
   if (message.subject >= 0) sum += 2 + ID_BYTES;
   if (message.wallClock > 0) sum += 2 + ID_BYTES;
   if (message.wantsBack) sum += 2;
-  if (message.digestBits > 0) {
-    sum += sized(2 + varintBytes(message.digestPart) + varintBytes(message.digestAge) + message.digestBits / 8);
+  if (message.digestCount > 0) {
+    sum += sized(1 + varintBytes(message.digestPart) + varintBytes(message.digestAge) + message.digestCount * 2);
   }
   if (message.unknown.length > 0) sum += sized(message.unknown.length * ID_BYTES);
   if (message.news > 0) {
@@ -155,8 +155,7 @@ function encodeDigest(message: Message, writer: ByteWriter): void {
   writer.byte(Math.log2(message.digestParts));
   writer.varint(message.digestPart);
   writer.varint(message.digestAge);
-  writer.byte(Math.log2(message.digestBits));
-  for (let word = 0; word < message.digestBits / 32; word += 1) writer.fixed(message.digest[word], 4);
+  for (let i = 0; i < message.digestCount; i += 1) writer.fixed(message.digest[i], 2);
 }
 
 function encodeNews(message: Message, roster: Roster, writer: ByteWriter): void {
@@ -243,16 +242,16 @@ function decodeDigest(reader: ByteReader, message: Message): void {
   const parts = reader.byte();
   const part = reader.varint();
   const age = reader.varint();
-  const bits = reader.byte();
-  if (parts > 16 || part >= 2 ** parts || bits < 5 || 2 ** bits > MAX_DIGEST_BITS) {
+  const count = Math.floor(reader.left / 2);
+  if (parts > 16 || part >= 2 ** parts || count > MAX_DIGEST) {
     reader.skipTo(-1);
     return;
   }
   message.digestParts = 2 ** parts;
   message.digestPart = part;
   message.digestAge = age;
-  message.digestBits = 2 ** bits;
-  for (let word = 0; word < message.digestBits / 32; word += 1) message.digest[word] = reader.fixed(4);
+  message.digestCount = count;
+  for (let i = 0; i < count; i += 1) message.digest[i] = reader.fixed(2);
 }
 
 function decodeNews(reader: ByteReader, message: Message, roster: Roster): void {

@@ -6,6 +6,9 @@
  */
 import type { Message } from './message.ts';
 
+/** Urgent news ride that much more often: they are rare, and a part of their rides is over at once. */
+const URGENT_FACTOR = 3;
+
 interface Item {
   readonly slot: number;
   readonly state: number;
@@ -39,11 +42,11 @@ export class NewsQueue {
     (urgent ? this.#urgent : this.#common).push({ slot, state, incarnation, from, sends: 0 });
   }
 
-  /** Puts up to `most` news into the message; each has its last ride at `sends`. */
+  /** Puts up to `most` news into the message; each has its last ride at `sends`, urgent ones later. */
   load(message: Message, most: number, sends: number): void {
     if (this.size === 0) return;
     this.#turn += 1;
-    this.#urgent = this.#loadFrom(this.#urgent, message, { most, sends });
+    this.#urgent = this.#loadFrom(this.#urgent, message, { most, sends: sends * URGENT_FACTOR });
     const left = most - Math.min(most, message.news);
     if (left > 0) this.#common = this.#loadFrom(this.#common, message, { most: left, sends });
   }

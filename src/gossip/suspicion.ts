@@ -1,14 +1,12 @@
 /**
  * One suspicion: who accuses, until when the suspect may answer, and when it is asked.
  *
- * Nobody is declared dead by hearsay. Who has got no answer itself asks again and again until the deadline; who has only heard
- * of the suspicion waits longer, and asks before it judges. The deadline comes nearer as others confirm that they got no
- * answer, either (Lifeguard's LHA-suspicion).
+ * Nobody is declared dead by hearsay, but only by a node that has asked it again and again for the whole time and got no
+ * answer. Whoever has only heard of the suspicion waits for the verdict or the refutation; if neither comes, all accusers may
+ * have died, and it begins to ask itself. The deadline comes nearer as others confirm that they got no answer, either
+ * (Lifeguard's LHA-suspicion).
  */
 import type { Tunables } from './tunables.ts';
-
-/** Questions before a verdict of somebody who has only heard of the suspicion. */
-const LAST_APPEALS = 3;
 
 export interface SuspicionBegin {
   slot: number;
@@ -17,7 +15,7 @@ export interface SuspicionBegin {
   begun: number;
   /** We got no answer ourselves. */
   own: boolean;
-  /** Milliseconds by which this node judges later than the accusers while it is no accuser itself. */
+  /** Milliseconds for which this node waits for the accusers' verdict beyond its time. */
   hearsayMs: number;
 }
 
@@ -25,10 +23,10 @@ export class Suspicion {
   readonly slot: number;
   readonly incarnation: number;
   readonly accusers: number[] = [];
-  /** When the verdict falls, unless the suspect is heard of. */
+  /** When the verdict falls, or this node begins to ask itself, unless the suspect is heard of. */
   deadline = 0;
   /** When the suspect is asked next. */
-  nextAppeal = 0;
+  nextAppeal = Infinity;
   #own: boolean;
   #begun: number;
   readonly #hearsayMs: number;
@@ -41,7 +39,12 @@ export class Suspicion {
     this.#own = own;
     this.#hearsayMs = hearsayMs;
     this.#tunables = tunables;
-    this.#reckon(begun);
+    if (own) this.nextAppeal = begun;
+    this.#reckon();
+  }
+
+  get isOwn(): boolean {
+    return this.#own;
   }
 
   /** When something is to be done next. */
@@ -49,19 +52,23 @@ export class Suspicion {
     return Math.min(this.deadline, this.nextAppeal);
   }
 
-  /** Somebody else got no answer. @returns whether that is news */
-  confirm(accuser: number, now: number): boolean {
-    if (this.accusers.length > this.#tunables.confirmations || this.accusers.includes(accuser)) return false;
+  /** Somebody got no answer. */
+  confirm(accuser: number): void {
+    if (this.accusers.length > this.#tunables.confirmations || this.accusers.includes(accuser)) return;
     this.accusers.push(accuser);
-    this.#reckon(now);
-    return true;
+    this.#reckon();
   }
 
-  /** We got no answer ourselves. */
-  makeOwn(now: number): void {
+  /**
+   * We got no answer ourselves, or begin to ask.
+   * @param begun When the first question was put.
+   */
+  makeOwn(begun: number): void {
     if (this.#own) return;
     this.#own = true;
-    this.#reckon(now);
+    this.#begun = begun;
+    this.nextAppeal = begun;
+    this.#reckon();
   }
 
   /** This node stood still, and so does the time of those that it judges. */
@@ -73,17 +80,13 @@ export class Suspicion {
 
   /** The suspect has just been asked. */
   appealed(now: number): void {
-    this.nextAppeal = now + (this.#own ? this.#tunables.appealMs : this.#tunables.appealMs / LAST_APPEALS);
+    this.nextAppeal = now + this.#tunables.appealMs;
   }
 
-  #reckon(now: number): void {
-    const { askMs, helpMs, appealMs } = this.#tunables;
+  #reckon(): void {
+    const { askMs, helpMs } = this.#tunables;
     const time = suspicionTime(this.accusers.length, this.#tunables);
     this.deadline = this.#begun + time + askMs + helpMs + (this.#own ? 0 : this.#hearsayMs);
-    // Nobody is judged without having been asked, however late the deadline has come nearer.
-    if (this.#own) this.nextAppeal = Math.min(this.nextAppeal || now, now);
-    else this.nextAppeal = Math.max(now, this.deadline - appealMs);
-    this.deadline = Math.max(this.deadline, this.nextAppeal + appealMs);
   }
 }
 

@@ -1,10 +1,10 @@
 /**
  * The numbers that gossip can be tuned by. Each says what larger and smaller values do.
  *
- * The times of failure detection belong together. A node may be starved of its CPU for `stallMs` and must not be declared
- * dead for it: askMs + helpMs + suspicionMs has to exceed stallMs by what a refutation needs (it goes to the accuser
- * directly, so some round trips). And a death is known to all after at most
- * silenceMs + askMs + helpMs + suspicionMs + the time that urgent news take (some hops): 2.5 + 0.9 + 5 + 1 s.
+ * The times of failure detection belong together. A node may be starved of its CPU for some seconds and must not be declared
+ * dead for it: helpMs + suspicionMs, the time from the second question to the verdict, has to exceed the stall by what a
+ * refutation needs (it goes to the accuser directly, so some round trips). And a death is known to all after at most
+ * silenceMs + askMs + helpMs + suspicionMs + the time that urgent news take (some hops): 2.5 + 0.5 + 5.4 + 1 s.
  */
 export interface Tunables {
   /** Milliseconds between two exchanges with a random node. Larger: older information; smaller: more traffic. */
@@ -59,17 +59,17 @@ export const DEFAULTS: Tunables = {
   periodMs: 1000,
   ringMs: 2000,
   silenceMs: 2500,
-  askMs: 400,
-  helpMs: 500,
+  askMs: 200,
+  helpMs: 300,
   helpers: 3,
-  suspicionMs: 5000,
+  suspicionMs: 5400,
   suspicionFactor: 2,
   confirmations: 3,
   appealMs: 600,
   hearsayMs: 1000,
   fanout: 4,
   urgentMs: 50,
-  newsFactor: 4,
+  newsFactor: 3,
   newsPerMessage: 12,
   retryMs: 10_000,
   forgetMs: 7 * 24 * 3_600_000,

@@ -85,10 +85,14 @@ export class Vector {
   }
 
   #dropFresh(slot: number): void {
-    const at = this.freshSlot.subarray(0, this.freshCount).indexOf(slot);
-    if (at < 0) return;
-    this.freshSlot.copyWithin(at, at + 1, this.freshCount);
-    this.freshStamp.copyWithin(at, at + 1, this.freshCount);
+    const { freshSlot, freshStamp } = this;
+    let at = 0;
+    while (at < this.freshCount && freshSlot[at] !== slot) at += 1;
+    if (at === this.freshCount) return;
     this.freshCount -= 1;
+    for (; at < this.freshCount; at += 1) {
+      freshSlot[at] = freshSlot[at + 1];
+      freshStamp[at] = freshStamp[at + 1];
+    }
   }
 }

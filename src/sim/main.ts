@@ -1,14 +1,15 @@
 /**
- * npm run sim -- SCENARIO [--nodes N] [--seed S] [--seeds N] [--json]
+ * npm run sim -- SCENARIO [--nodes N] [--seed S] [--seeds N] [--seconds T] [--window W] [--json] [--progress]
  *
  * Runs the production policies (src/gossip, src/load, src/balance) over simulated time and machines. Exits 0 if all checks
  * hold, 1 if not, 2 for bad usage.
  */
 import { parseArgs } from 'node:util';
+import { gossipSimulations } from './gossip/simulations.ts';
 import { makespan } from './makespan/table.ts';
 import type { SimulationOptions, Simulation } from './simulation.ts';
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { makespan };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { makespan, ...gossipSimulations };
 
 function readOptions(argv: readonly string[]): { name: string; options: SimulationOptions } {
   const { values, positionals } = parseArgs({
@@ -18,6 +19,9 @@ function readOptions(argv: readonly string[]): { name: string; options: Simulati
       nodes: { type: 'string' },
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string' },
+      seconds: { type: 'string' },
+      window: { type: 'string' },
+      progress: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -31,7 +35,10 @@ function readOptions(argv: readonly string[]): { name: string; options: Simulati
       nodes: count(values.nodes),
       seed: Number(values.seed),
       seeds: count(values.seeds),
+      seconds: count(values.seconds),
+      window: count(values.window),
       json: values.json,
+      progress: values.progress,
       print: (line) => console.log(line),
     },
   };

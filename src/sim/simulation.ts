@@ -6,7 +6,13 @@ export interface SimulationOptions {
   readonly seed: number;
   /** How many seeds, from `seed` on; undefined: as many as the scenario says. */
   readonly seeds: number | undefined;
+  /** Simulated seconds; undefined: as many as the scenario says. */
+  readonly seconds?: number | undefined;
+  /** Entries in an exchange of gossip; undefined: what the scenario or the protocol chooses. */
+  readonly window?: number | undefined;
   readonly json: boolean;
+  /** Also prints figures now and then. */
+  readonly progress?: boolean;
   readonly print: (line: string) => void;
 }
 

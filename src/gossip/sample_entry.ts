@@ -1,0 +1,36 @@
+/** An entry of an ordinary node, for tests and simulations that need one. */
+import type { NodeEntry } from './entry.ts';
+
+export const sampleEntry: NodeEntry = {
+  load: 137,
+  speed: 11_250,
+  cpus: 3.5,
+  architecture: 'x64',
+  cpuFeatures: Uint8Array.of(0xff, 0xff, 0xf7, 0x7f, 0xff, 0xff, 0x3f, 0x01, 0xff, 0x00, 0x81),
+  freeMemory: 11_534_336 * 1024,
+  totalMemory: 16_777_216 * 1024,
+  freeSwap: 2_097_152 * 1024,
+  totalSwap: 2_097_152 * 1024,
+  pressure: { cpu: 12.34, memory: 0.5, io: 3.25 },
+  utilisation: 61,
+  localIo: { callsPerSecond: 820, bytesPerSecond: 9_437_184 },
+  remoteIo: { callsPerSecond: 95, bytesPerSecond: 409_600 },
+  localIpc: { callsPerSecond: 310, bytesPerSecond: 122_880 },
+  remoteIpc: { callsPerSecond: 40, bytesPerSecond: 61_440 },
+  guests: 3,
+  maxGuests: 65_535,
+  away: 2,
+  status: {
+    stay: false,
+    lstay: true,
+    block: false,
+    hostingOnly: false,
+    leaving: false,
+    ownerPresent: true,
+    engineDown: false,
+  },
+  clockOffsetMs: -1.27,
+  version: '0.1.0',
+  uptimeSeconds: 1_234_567,
+  users: 4,
+};
