@@ -1,4 +1,7 @@
-/** Writes the manual pages of all commands: `npm run man` (also part of the installation). They are read with `man -l man/mosps.1`. */
+/**
+ * Writes the manual pages of all commands: `npm run man` (also part of the installation). They are read with
+ * `man -l man/mosps.1`. With --json also docs/json, for which the packages for development are needed.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ALL } from '../src/cli/commands/table.ts';
@@ -13,4 +16,9 @@ mkdirSync(folder);
 for (const command of ALL) {
   const { file, text } = manPage(command, { version, all: ALL });
   writeFileSync(path.join(folder, file), text);
+}
+
+if (process.argv.includes('--json')) {
+  const { writeSchemas } = await import('./schema.ts');
+  writeSchemas();
 }

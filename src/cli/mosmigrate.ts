@@ -26,14 +26,18 @@ type Line = CommandLine<typeof mosmigrate.options>;
 
 async function main(line: Line): Promise<number> {
   const job = line.values.get('job');
-  if (job !== undefined) return moveJob(job, line);
-  const wishes = wishesOf(line);
+  const wishes = job === undefined ? wishesOf(line) : undefined;
   try {
-    return await withDaemon((mosd) => perform(mosd, wishes));
+    return await (wishes === undefined ? moveJob(job ?? '', line) : withDaemon((mosd) => perform(mosd, wishes)));
   } catch (error) {
-    if (!wishes.json) throw error;
-    return reportAsJson(wishes, error);
+    if (!line.flags.has('json') || isUsage(error)) throw error;
+    return reportAsJson({ job, pid: wishes?.pid, to: wishes?.to ?? line.operands[0] }, error);
   }
+}
+
+/** What was typed wrong is for the one who typed it. */
+function isUsage(error: unknown): boolean {
+  return error instanceof CommandError && error.exitCode === EXIT.usage && error.cause === undefined;
 }
 
 function wishesOf({ operands, flags }: Line): Wishes {
@@ -137,10 +141,10 @@ function describeMove(result: MoveResult, to: string): string {
 }
 
 /** Scripts that read the result want the failure in the same form. */
-function reportAsJson({ pid, to }: Wishes, error: unknown): number {
+function reportAsJson(asked: { job?: string; pid?: number; to?: string }, error: unknown): number {
   const failure = asCommandError(error);
   const code = failure.cause instanceof RefusedError ? failure.cause.code : undefined;
-  writeOut(jsonLine({ ok: false, pid, to, error: { code: code ?? 'failed', message: failure.message } }));
+  writeOut(jsonLine({ ok: false, ...asked, error: { code: code ?? 'failed', message: failure.message } }));
   writeError(`mosmigrate: ${messageOf(failure)}\n`);
   return failure.exitCode;
 }

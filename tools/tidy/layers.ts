@@ -60,6 +60,8 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['lib', 'wire', 'wire/identity', 'sys', 'gossip', 'load', 'balance'],
     packages: ['smol-toml', 'valibot'],
   },
+  // The forms of what commands print: for documentation and tests; no command loads them.
+  'cli/json': { layers: ['lib', 'wire'], packages: ['valibot'] },
   cli: { layers: ['lib', 'wire', 'wire/identity', 'sys', 'gossip', 'balance', 'mon'], packages: [] },
 };
 

@@ -10,15 +10,14 @@ import { ALL, CLASSIC } from './table.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-test('each command explains itself from its description, as mosix VERB, too', async () => {
+test('each command explains itself from its description', { timeout: 120_000 }, async () => {
   for (const command of ALL) {
-    const forms = [command.name.split(' '), ...(command.verb === undefined ? [] : [['mosix', command.verb]])];
-    const runs = await Promise.all(forms.map(([name, ...args]) => runLauncher(name, [...args, '--help'])));
-    for (const { stdout, code } of runs) {
-      assert.equal(code, 0, command.name);
-      const shown = ALL.find(({ name }) => name === command.sameAs) ?? command;
-      assert.equal(stdout, Buffer.from(helpText(shown, 80)).toString('latin1'), command.name);
-    }
+    // By way of the launcher, which hands verbs to their own commands.
+    const [name, ...args] = command.verb === undefined ? command.name.split(' ') : ['mosix', command.verb];
+    const { stdout, code } = await runLauncher(name, [...args, '--help']);
+    assert.equal(code, 0, command.name);
+    const shown = ALL.find((one) => one.name === command.sameAs) ?? command;
+    assert.equal(stdout, Buffer.from(helpText(shown, 80)).toString('latin1'), command.name);
   }
 });
 
