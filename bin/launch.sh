@@ -14,6 +14,10 @@ esac
 # `mosix VERB` is the command mosVERB where there is one; the other verbs are done by mosix itself.
 if [ "$name" = mosix ]; then
   case ${1-} in
+    top) # another name for mosix mon
+      shift
+      exec "$bin/mosmon" "$@"
+      ;;
     *[!a-z]* | d | ix) ;;
     ?*)
       if [ -x "$bin/mos$1" ]; then

@@ -29,3 +29,6 @@ export const mosmon = describeCommand({
   ],
   seeAlso: ['mosps', 'mosix status'],
 });
+
+/** As others call such a program. bin/launch.sh knows it, too. */
+export const top = { ...mosmon, name: 'mosix top', verb: 'top', sameAs: 'mosmon', summary: 'the same as mosmon' };

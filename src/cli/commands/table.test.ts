@@ -59,4 +59,7 @@ test('each command refers to others that exist, and is installed', () => {
   const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: Record<string, string> };
   assert.deepEqual(Object.keys(bin).toSorted(), CLASSIC.map(({ name }) => name).toSorted());
   for (const file of Object.values(bin)) assert.ok(existsSync(join(root, file)), file);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  for (const { name, sameAs } of CLASSIC)
+    if (sameAs === undefined) assert.match(readme, new RegExp(`(^|\`)${name}\\b`, 'm'), `README.md on ${name}`);
 });

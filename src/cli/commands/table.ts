@@ -8,7 +8,7 @@ import { moskillall } from './moskillall.ts';
 import { mosbestnode } from './mosbestnode.ts';
 import { mosenv } from './mosenv.ts';
 import { mosmigrate } from './mosmigrate.ts';
-import { mosmon } from './mosmon.ts';
+import { mosmon, top } from './mosmon.ts';
 import { mosnative } from './mosnative.ts';
 import { mosps } from './mosps.ts';
 import { mosrun } from './mosrun.ts';
@@ -35,6 +35,7 @@ export const COMMANDS: readonly CommandDescription[] = [
   mosmigrate,
   mosps,
   mosmon,
+  top,
   mosctl,
   mosbestnode,
   moskillall,
