@@ -17,6 +17,7 @@ import type { Absence, HomeContext } from './home/absence.ts';
 import { AdoptedMemory } from './home/adopted_memory.ts';
 import { Convoy } from './home/convoy.ts';
 import { Departure } from './home/departure.ts';
+import { OnwardCompany } from './home/onward_company.ts';
 import type { Peer, Progress, Traveller } from './image/departure_types.ts';
 import { Doorbells } from './doorbells.ts';
 import { FileCache } from './host/file_cache.ts';
@@ -35,11 +36,6 @@ const mostCompanions = 64;
 const mostAttempts = 20;
 /** By each worker. Strangers cause these lines: they must not be able to fill the disk. */
 const refusalsLoggedPerMinute = 30;
-
-interface Journey {
-  readonly to: Peer;
-  readonly passing: boolean;
-}
 
 class EngineWorker {
   readonly #settings: WorkerSettings;
@@ -99,6 +95,7 @@ class EngineWorker {
       node: settings.node,
       key,
       runDir: settings.runDir,
+      companies: new Map(),
       closed: undefined,
       ticket: () => `${settings.index}.${randomBytes(16).toString('hex')}`,
       log,
@@ -192,13 +189,12 @@ class EngineWorker {
     return absence;
   }
 
-  /** @param passing it has just come home on its way from another node */
-  async #migrate(id: number, pid: number, to: Peer, passing = false): Promise<unknown> {
+  async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
     for (let attempt = 1; ; attempt++) {
       const pids = companionsOf(pid);
       try {
-        return await this.#departAll(pids, { to, passing }, this.#progress(id));
+        return await this.#departAll(pids, to, this.#progress(id));
       } catch (error) {
         if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
         // A family that shares memory may grow or shrink before all of it stands still.
@@ -209,7 +205,7 @@ class EngineWorker {
   }
 
   /** The first of them, and those that share its memory. */
-  async #departAll(pids: readonly number[], { to, passing }: Journey, progress: Progress): Promise<unknown> {
+  async #departAll(pids: readonly number[], to: Peer, progress: Progress): Promise<unknown> {
     const [pid] = pids;
     const away = pids.find((each) => this.#away.has(each) || this.#leaving.has(each));
     // It is just being born, or they leave or come home this moment: those that share memory are never apart for long.
@@ -219,22 +215,18 @@ class EngineWorker {
     using _memory = await AdoptedMemory.of(this.#loop, pids);
     const convoy = pids.length > 1 ? new Convoy(this.#loop, pids) : undefined;
     const [first, ...others] = pids.map((each) => new Departure(this.#home, each, to, convoy));
-    const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, { convoy, passing }, () => {})));
+    const done = Promise.allSettled(others.map((other) => this.#leaveWith(other, convoy, () => {})));
     try {
-      return await this.#leaveWith(first, { convoy, passing }, progress);
+      return await this.#leaveWith(first, convoy, progress);
     } finally {
       await done; // if one fails all do, and the first one says why
     }
   }
 
-  async #leaveWith(
-    departure: Departure,
-    { convoy, passing }: { convoy: Convoy | undefined; passing: boolean },
-    progress: Progress,
-  ): Promise<unknown> {
+  async #leaveWith(departure: Departure, convoy: Convoy | undefined, progress: Progress): Promise<unknown> {
     this.#leaving.set(departure.pid, departure);
     try {
-      return await departure.leave(progress, passing);
+      return await departure.leave(progress);
     } catch (error) {
       convoy?.fail(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -243,17 +235,37 @@ class EngineWorker {
     }
   }
 
-  /** Those that share memory come home first: from there they leave together. */
+  /** With those that share its memory. */
   async #onward(id: number, pid: number, to: Peer): Promise<unknown> {
-    const absence = this.#absence(pid);
-    if (absence.staysAt(to)) return { pid, to: to.name, freezeMs: 0, totalMs: 0, bytes: 0, already: true };
-    try {
-      if (!absence.inSet) return await absence.moveOn(to, this.#progress(id));
-    } catch (error) {
-      if (!absence.inSet) throw error; // they were born meanwhile
+    for (let attempt = 1; ; attempt++) {
+      const absence = this.#absence(pid);
+      if (absence.staysAt(to)) return { pid, to: to.name, freezeMs: 0, totalMs: 0, bytes: 0, already: true };
+      const pids = absence.company;
+      try {
+        return await this.#moveOn(absence, to, this.#progress(id));
+      } catch (error) {
+        // Some of them may have been born, or ended, before all of them stood still.
+        if (attempt === mostAttempts || absence.company.join() === pids.join()) throw error;
+        await this.#loop.sleep(attempt);
+      }
     }
-    await absence.recall(this.#progress(id));
-    return this.#migrate(id, pid, to, true);
+  }
+
+  async #moveOn(absence: Absence, to: Peer, progress: Progress): Promise<unknown> {
+    const pids = absence.company;
+    if (pids.length === 1) return absence.moveOn(to, progress);
+    const company = new OnwardCompany(this.#loop, pids);
+    const moves = pids.map(async (pid) => {
+      try {
+        return await this.#absence(pid).moveOn(to, progress, company);
+      } catch (error) {
+        company.fail(error instanceof Error ? error : new Error(String(error)));
+        throw error;
+      }
+    });
+    const [result] = await Promise.allSettled([moves[pids.indexOf(absence.pid)], ...moves]);
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
   }
 
   /**

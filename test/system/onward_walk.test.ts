@@ -4,8 +4,10 @@ import { describe, test } from 'node:test';
 import { onwardSteps, type OnwardStep } from '../../src/engine/image/departure_types.ts';
 import type { MosdList } from '../../src/wire/command_protocol.ts';
 import { startCluster, type Cluster } from '../bed/cluster.ts';
+import type { HostProcess } from '../bed/host_process.ts';
 import { whySkip } from '../bed/testing.ts';
 import { until } from '../bed/wait.ts';
+import { SharingPair } from './sharing_pair.ts';
 import { command, Counter, engineLogged, moved, PATIENCE_MS, untilUntouched } from './support.ts';
 
 interface Damage {
@@ -68,41 +70,54 @@ describe('a program whose onward move is broken goes on', { skip, concurrency: o
   }
 });
 
+/** A program alone and two that share memory, both on their way to the next node when it breaks. */
 async function survive(cluster: Cluster, step: OnwardStep, damage: Damage): Promise<void> {
   const counter = await Counter.start(cluster);
-  const { pid } = counter;
+  const pair = await SharingPair.start(cluster);
+  const both = [counter, pair];
+  const moves = await Promise.all(both.map((one) => heldAt(cluster, step, one.pid)));
+  await damage.break(cluster);
+  const ends = await Promise.all(moves.map((move) => move.wait(2 * PATIENCE_MS)));
+  await damage.repair?.(cluster, step);
+  await cluster.ready(PATIENCE_MS);
+  await Promise.all(both.map((one) => one.goesOn()));
+  const settled = async (): Promise<MosdList['away'] | undefined> => {
+    const { away } = await cluster.mosps();
+    return away.some(({ state }) => state === 'moving') ? undefined : away;
+  };
+  const listed = await until(settled, { what: 'see the move end', timeoutMs: PATIENCE_MS });
+  const placeOf = (pid: number): string => listed.find((row) => row.pid === pid)?.where ?? 'home';
+  both.forEach(({ pid }, i) => {
+    assert.match(placeOf(pid), damage.isThen(step), JSON.stringify(listed));
+    if (placeOf(pid) !== 'n2') return;
+    assert.notEqual(ends[i].code, 0);
+    assert.match(moves[i].readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
+  });
+  const places = listed.filter(({ pid }) => pid !== counter.pid).map(({ where }) => where);
+  assert.deepEqual(places, [placeOf(pair.pid), placeOf(pair.pid)], `where the pair is: ${JSON.stringify(listed)}`);
+  for (const one of both) {
+    await moved(cluster, one.pid, 'home');
+    await untilUntouched(one.process.outsidePid);
+    await one.goesOn();
+    await one.finish();
+  }
+}
+
+/** Moves a program to the second node, and begins to move it on to the third, until it is held at a step. */
+async function heldAt(cluster: Cluster, step: OnwardStep, pid: number): Promise<HostProcess> {
   await moved(cluster, pid, 'n2');
   const move = cluster.home.spawn([command('mosmigrate'), String(pid), 'n3']);
   await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
-  await damage.break(cluster);
-  const { code } = await move.wait(2 * PATIENCE_MS);
-  await damage.repair?.(cluster, step);
-  await cluster.ready(PATIENCE_MS);
-  await counter.goesOn();
-  const settled = async (): Promise<MosdList['away'][number] | undefined> => {
-    const row = (await cluster.mosps()).away.find((each) => each.pid === pid);
-    return row?.state === 'moving' ? undefined : row;
-  };
-  const listed = await until(settled, { what: 'see the move end', timeoutMs: PATIENCE_MS });
-  assert.match(listed.where, damage.isThen(step), JSON.stringify(listed));
-  if (listed.where === 'n2') {
-    assert.notEqual(code, 0);
-    assert.match(move.readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
-  }
-  await moved(cluster, pid, 'home');
-  await untilUntouched(counter.process.outsidePid);
-  await counter.goesOn();
-  await counter.finish();
+  return move;
 }
 
 async function hearOfEnd(cluster: Cluster, step: OnwardStep): Promise<void> {
-  const counter = await Counter.start(cluster);
-  const { pid } = counter;
-  await moved(cluster, pid, 'n2');
-  const move = cluster.home.spawn([command('mosmigrate'), String(pid), 'n3']);
-  await engineLogged(cluster, new RegExp(`process\\.held pid=${pid} step=${step}\\b`));
-  counter.process.kill('SIGKILL');
-  const { code } = await move.wait(PATIENCE_MS / 2); // less than an engine waits for an answer
-  assert.notEqual(code, 0);
-  assert.match(move.readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
+  const both = [await Counter.start(cluster), await SharingPair.start(cluster)];
+  const moves = await Promise.all(both.map(({ pid }) => heldAt(cluster, step, pid)));
+  for (const { process } of both) process.kill('SIGKILL');
+  for (const move of moves) {
+    const { code } = await move.wait(PATIENCE_MS / 2); // less than an engine waits for an answer
+    assert.notEqual(code, 0);
+    assert.match(move.readStderr(), /^mosmigrate: Cannot [^\n]+\n$/);
+  }
 }

@@ -29,7 +29,8 @@ import { specialNames, type ProcessImage } from '../image/image.ts';
 import { frameJson, LinkClosed, type Frame, type GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { LiveAtHome } from './live_home.ts';
-import { OnwardMove } from './onward_move.ts';
+import type { OnwardCompany } from './onward_company.ts';
+import { OnwardMove, type Traveller as OnwardTraveller } from './onward_move.ts';
 import { Question } from '../link/question.ts';
 import type { GoingOn } from '../image/onward_messages.ts';
 import { Recalls } from './recalls.ts';
@@ -149,9 +150,9 @@ export class Absence implements Traveller, SetMember {
     return this.#deputy.served;
   }
 
-  /** Others share its memory: they move together. */
-  get inSet(): boolean {
-    return (this.#set?.size ?? 0) > 1;
+  /** Itself and those that share its memory: they move together. */
+  get company(): number[] {
+    return this.#set?.pids ?? [this.pid];
   }
 
   get deputy(): Deputy {
@@ -348,8 +349,8 @@ export class Absence implements Traveller, SetMember {
 
   // ---- going on to another node ----
 
-  /** Moves the body to another node, directly. @throws any error that leaves it where it was */
-  async moveOn(peer: Peer, progress: Progress): Promise<MigrationResult> {
+  /** Moves the body to another node, directly. @throws any error that leaves it, and its company, where it was */
+  async moveOn(peer: Peer, progress: Progress, company?: OnwardCompany): Promise<MigrationResult> {
     if (this.#state !== 'away') throw new CannotFreeze(this.pid, 'busy', `it is ${this.#state}`);
     this.#state = 'moving';
     const start = performance.now();
@@ -359,7 +360,7 @@ export class Absence implements Traveller, SetMember {
       return this.#question.ask(this.#link, { type, value, answer, whom: `node ${present.name}` });
     };
     try {
-      const { move, left, frozenAt, begunStopped } = await OnwardMove.carry(this.#context, peer, {
+      const traveller: OnwardTraveller = {
         pid,
         uid,
         command,
@@ -369,8 +370,9 @@ export class Absence implements Traveller, SetMember {
         progress,
         ask,
         mustWait: (received) => this.#deputy.hasNews(received),
-        obstacle: () => this.#obstacleToMove(),
-      });
+        obstacle: () => this.#obstacleToMove(company?.size ?? 1),
+      };
+      const { move, left, frozenAt, begunStopped } = await OnwardMove.carry(this.#context, peer, traveller, company);
       this.#commit(move, left, begunStopped);
       const [freezeMs, totalMs] = [performance.now() - frozenAt, performance.now() - start];
       const result = { pid, to: peer.name, freezeMs, totalMs, bytes: 0, threads: this.threads };
@@ -382,14 +384,18 @@ export class Absence implements Traveller, SetMember {
     }
   }
 
-  #obstacleToMove(): string {
-    if (this.#state !== 'moving') return 'it is coming home';
+  #obstacleToMove(members: number): string {
+    if (this.#state !== 'moving' || this.#calledHome) return 'it is coming home';
     // Until it was stopped for the move it could fork.
-    return this.inSet ? 'processes that share its memory have been born meanwhile' : '';
+    return this.company.length === members ? '' : 'processes that share its memory were born, or ended, meanwhile';
   }
 
-  /** The body runs on the next node: from here on that is the only one. */
+  /** The body runs on the next node: from here on that is the only one. @throws CannotFreeze when it has ended meanwhile */
   #commit(move: OnwardMove, left: GoingOn, begunStopped: boolean): void {
+    if (this.#state === 'gone') {
+      move.abandon('the program has ended');
+      throw new CannotFreeze(this.pid, 'no-such-process', 'it ended before it went on');
+    }
     const last = this.#link;
     this.#gauge.leaves(left.calls, true);
     this.#link = move.link;

@@ -71,8 +71,6 @@ export class Departure implements Traveller {
   #descriptors: ReadonlyMap<number, string> = new Map();
   #image: ProcessImage | undefined;
   #absence: Absence | undefined;
-  /** It stands still since then, before anything is prepared. */
-  #still: { frozen: FrozenTask[]; at: number } | undefined;
   readonly state = 'leaving';
   readonly served = 0;
   readonly threads = 0;
@@ -100,24 +98,11 @@ export class Departure implements Traveller {
 
   // ---- leaving ----
 
-  /**
-   * Moves the process.
-   * @param passing it is on its way from one node to another and does not run here in between, though that takes longer
-   * @throws any error that leaves it running at home
-   */
-  async leave(progress: Progress, passing = false): Promise<MigrationResult> {
+  /** Moves the process. @throws any error that leaves it running at home */
+  async leave(progress: Progress): Promise<MigrationResult> {
     const start = performance.now();
     refuseProcess(this.pid);
     refuseBusyRings(this.pid);
-    try {
-      if (passing) this.#still = { at: start, frozen: await freezeProcess(this.#context.loop, this.pid) };
-      return await this.#connectAndGo(start, progress);
-    } finally {
-      if (this.#still) this.#goOnAtHome(undefined, this.#still.frozen);
-    }
-  }
-
-  async #connectAndGo(start: number, progress: Progress): Promise<MigrationResult> {
     progress('connect', 0, 0);
     const convoy = this.#convoy;
     const dial = (): Promise<GuestLink> => connectHost(this.#context, this.peer);
@@ -175,9 +160,8 @@ export class Departure implements Traveller {
     options.progress('freeze', 0, 0);
     const noted = resourceLimits(this.pid);
     this.#context.notes.write(this.pid, options.stubBase, noted); // before the freeze, for it takes time
-    const frozenAt = this.#still?.at ?? performance.now();
-    const frozen = this.#still?.frozen ?? (await freezeProcess(loop, this.pid));
-    this.#still = undefined;
+    const frozenAt = performance.now();
+    const frozen = await freezeProcess(loop, this.pid);
     link.peerPatience = 'frozen';
     let stub: Stub | undefined;
     let sent = 0;

@@ -11,6 +11,7 @@ import type { FileSupply } from './file_supply.ts';
 import type { WantedFile } from '../image/mapped_files.ts';
 import type { GuestLink } from '../link/link.ts';
 import { connectHost, type Dialer } from '../image/dial.ts';
+import type { OnwardCompany } from './onward_company.ts';
 import { prepareHost } from './preparation.ts';
 import { holdAt, type Holder } from './hold.ts';
 import type { GoingOn, OnwardOrder } from '../image/onward_messages.ts';
@@ -63,38 +64,55 @@ export class OnwardMove {
     context: Dialer & Holder,
     peer: Peer,
     traveller: Traveller,
+    company?: OnwardCompany,
   ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number; begunStopped: boolean }> {
     const { pid, node, progress } = traveller;
     progress('connect', 0, 0);
     const { files } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
-    const move = await OnwardMove.#prepare(context, peer, { ...traveller, files });
+    const move = await OnwardMove.#prepare(context, peer, { ...traveller, files }, company);
     try {
       await holdAt('onward-prepared', pid, context);
+      await company?.meet('prepared');
       progress('freeze', 0, 0);
       move.link.peerPatience = 'frozen';
-      const order: OnwardOrder = { to: peer, ticket: move.ticket };
-      const left = await traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn);
+      const orFail = <T>(work: Promise<T>): Promise<T> => company?.orFail(work) ?? work;
+      const order: OnwardOrder = { to: peer, ticket: move.ticket, company: company?.order };
+      const left = await orFail(traveller.ask<GoingOn>(frameType.goOn, order, frameType.goingOn));
       if (left.failed) throw refusal(pid, `node ${node} did not send it on: ${left.failed}`, left.passing);
       refuseObstacle(traveller);
       const frozenAt = performance.now() - left.frozenFor;
       await holdAt('onward-going', pid, context);
-      await move.#bodyArrived();
+      await orFail(move.#bodyArrived());
       await holdAt('onward-ready', pid, context);
-      refuseObstacle(traveller);
-      const begunStopped = traveller.mustWait(left.signalsReceived);
-      await move.#begin(begunStopped);
+      let begunStopped = false;
+      const check = (): void => refuseObstacle(traveller);
+      const go = (): Promise<void> => {
+        begunStopped = traveller.mustWait(left.signalsReceived);
+        return move.#begin(begunStopped);
+      };
+      if (company) await company.begin({ check, go });
+      else {
+        check();
+        await go();
+      }
       move.link.peerPatience = 'away';
       return { move, left, frozenAt, begunStopped };
     } catch (error) {
-      move.#abandon(String(error));
+      move.abandon(String(error));
       throw error;
     }
   }
 
   /** Readies the next node. @throws StaysHome, LinkClosed, HandshakeError */
-  static async #prepare(dialer: Dialer, peer: Peer, process: Traveller & { files: WantedFile[] }): Promise<OnwardMove> {
+  static async #prepare(
+    dialer: Dialer,
+    peer: Peer,
+    process: Traveller & { files: WantedFile[] },
+    company: OnwardCompany | undefined,
+  ): Promise<OnwardMove> {
     const { pid, uid, command, stubBase, progress } = process;
-    const link = await connectHost(dialer, peer);
+    const dial = (): Promise<GuestLink> => connectHost(dialer, peer);
+    const link = await (company?.link(dial) ?? dial());
     const supply = process.supply.forAnotherNode();
     try {
       const files = supply.announceMapped(process.files);
@@ -131,7 +149,7 @@ export class OnwardMove {
   }
 
   /** It does not take place. */
-  #abandon(reason: string): void {
+  abandon(reason: string): void {
     if (!this.link.closed) this.link.sendJson(frameType.abort, { reason });
     this.link.close();
     this.supply.close();

@@ -34,6 +34,10 @@ export class SharingSet {
     return this.#members.size;
   }
 
+  get pids(): number[] {
+    return [...this.#members].map(({ pid }) => pid);
+  }
+
   /** One of them comes home: so do all. */
   callHome(member: SetMember): void {
     for (const other of this.#members) if (other !== member) other.callHome();

@@ -35,7 +35,8 @@ import { NotNow, sendOn, type OnwardSource, type Paused } from './send_on.ts';
 import { packSpace, unpackSpace, type PackedSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { filterFor } from '../image/restore.ts';
-import type { HostContext } from './host_context.ts';
+import type { GoingOnPoint, HostContext } from './host_context.ts';
+import { Meeting } from '../link/meeting.ts';
 import { ownTimeOffsets, readClock } from '../task/clocks.ts';
 import type { KnownWait } from '../task/marked_calls.ts';
 import { goOnHere } from './resumed_waits.ts';
@@ -44,6 +45,8 @@ import { keepTimers, noTimers, startTimers } from '../image/timers.ts';
 /** What brings a body. */
 const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.image, frameType.pages, frameType.complete]);
 
+/** Milliseconds after which those that go on together have done so, or given up: more than home waits for each. */
+const companyLife = 300_000;
 /** In the words of `mosps`; before it runs it is arriving. */
 const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
 
@@ -68,6 +71,8 @@ export class Guest {
   #ticket = '';
   readonly #surveyed = new Set<string>();
   #paused: Paused | undefined;
+  /** Those that go on with it. */
+  #company: Meeting<GoingOnPoint> | undefined;
   #since = Date.now();
 
   constructor(context: HostContext<Guest>, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
@@ -384,10 +389,22 @@ export class Guest {
     this.#link.sendJson(frameType.surveyed, { files: mappedFiles(space) });
   }
 
+  #companyOf(order: OnwardOrder['company']): Meeting<GoingOnPoint> | undefined {
+    if (!order) return undefined;
+    const { companies, loop } = this.#context;
+    const known = companies.get(order.id) ?? new Meeting<GoingOnPoint>(loop, order.size);
+    if (!companies.has(order.id)) loop.after(companyLife, () => companies.delete(order.id));
+    companies.set(order.id, known);
+    return known;
+  }
+
   #goOn(order: OnwardOrder): void {
+    this.#company = this.#companyOf(order.company);
+    const company = this.#company;
     const source: OnwardSource = {
       body: this.#body!,
       home: this.#link,
+      company,
       surveyed: this.#surveyed,
       space: () => this.#readSpace(),
       pause: () => {
@@ -406,6 +423,7 @@ export class Guest {
       () => sendOn(this.#context, order, source),
       (error) => {
         const failed = error instanceof Error ? error.message : String(error);
+        company?.fail(error instanceof Error ? error : new Error(failed));
         this.#link.sendJson(frameType.goingOn, { failed, passing: error instanceof NotNow });
         if (this.#state === 'moving') this.#stay();
       },
@@ -414,6 +432,7 @@ export class Guest {
 
   /** It goes on here. */
   #stay(): void {
+    this.#company?.fail(new NotNow('home has given it up'));
     if (this.#state !== 'moving') return;
     this.#state = 'running';
     this.#files.still = false;
@@ -451,6 +470,7 @@ export class Guest {
   #end(reason: string): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    this.#company?.fail(new NotNow('one of them has ended'));
     this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
     const berth = this.#berth;
     const hostPid = this.#body?.stub.pid ?? berth?.body.tid ?? 0;

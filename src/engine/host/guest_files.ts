@@ -1,4 +1,5 @@
 /** The files that a guest maps: their content comes from home or is in this node's cache already. */
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { mappings, type Mapping } from '../../sys/procfs.ts';
 import type { Range } from '../../sys/remote_memory.ts';
@@ -23,6 +24,9 @@ const lookShare = 10;
 const cheapLook = 0.1;
 /** How old a file at home may be whose changes nobody was told of. */
 const writeBackMilliseconds = 1000;
+
+/** Tells the memory that was made here from what was made on another node: all of it may be known to one home. */
+const here = randomBytes(6).toString('hex');
 
 /** Home's answer to a guest that maps a file. */
 export interface Mapped {
@@ -135,7 +139,7 @@ export class GuestFiles {
     const file = [...this.#files.values()].find((f) => f.inode === mapping.inode);
     if (file || !live) return file?.image ?? { identity: `unknown ${mapping.inode}`, size: 0 };
     // Shared anonymous memory that the program made here.
-    return { identity: `made away ${mapping.inode}`, size: sizeOfMemory(pid, mapping), live: 'memory' };
+    return { identity: `made away ${here} ${mapping.inode}`, size: sizeOfMemory(pid, mapping), live: 'memory' };
   }
 
   /** Of a live file. */

@@ -14,6 +14,8 @@ import type { GuestLink } from '../link/link.ts';
 import { packSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { connectHost, type Dialer } from '../image/dial.ts';
+import type { GoingOnPoint } from './host_context.ts';
+import type { Meeting } from '../link/meeting.ts';
 import { noTimers } from '../image/timers.ts';
 
 const attachDeadline = 5000;
@@ -35,6 +37,8 @@ export interface OnwardSource {
   /** No more calls; false when the body is going home already. */
   pause(): boolean;
   paused(paused: Paused): void;
+  /** Those that go on with it. */
+  readonly company: Meeting<GoingOnPoint> | undefined;
   /** A descriptor of a file that is mapped shared and writable. */
   liveFile(identity: string): number | undefined;
 }
@@ -57,20 +61,22 @@ async function untilAlone(body: Body): Promise<void> {
 
 /** Freezes and sends the body. @throws whatever came in between before home heard that it is on its way */
 export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source: OnwardSource): Promise<void> {
-  const { body, home } = source;
+  const { body, home, company } = source;
   const link = await connectHost(dialer, to);
   try {
     const attached = link.expect([frameType.attached], attachDeadline);
     link.sendJson(frameType.attach, { ticket });
     await attached;
     await untilAlone(body);
+    await company?.meet('attached');
     if (!source.pause()) throw new NotNow('it comes home');
     const start = performance.now();
     const frozen = await body.freeze(freezeDeadline);
     link.peerPatience = 'frozen';
-    if (frozen.length === 0) return; // it ended; that is reported by itself
+    if (frozen.length === 0) return company?.fail(new NotNow('one of them has ended')); // it is reported by itself
     const paused: Paused = { frozen, signals: [], timers: noTimers };
     source.paused(paused);
+    await company?.meet('frozen'); // what is sent of shared memory changes no more
     if (frozen.some(({ thread }) => thread.lodger)) throw new NotNow(sharing);
     const space = source.space();
     if (!rangeKeys(space).every((key) => source.surveyed.has(key)))
