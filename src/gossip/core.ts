@@ -25,6 +25,8 @@ export interface Outside {
   random(): number;
   /** An entry of a received message, by its row, has been taken for the newest. */
   took(slot: number, message: Message, row: number): void;
+  /** A member has answered a question that was put once; the answer says when it was sent. */
+  answered(slot: number, rttMs: number, message: Message): void;
   /** A member's state has changed. */
   changed(slot: number, state: number): void;
   /** It is time to greet a seed that is no member; a node without seeds does nothing. */
@@ -97,7 +99,7 @@ export class Core {
   /** Adds the news that ride along, and sends. Whoever is suspected hears it first of all (Lifeguard's buddy system). */
   send(to: number, message: Message, mostNews = this.tunables.newsPerMessage): void {
     const state = this.vector.state[to];
-    if (state === STATE.suspect || state === STATE.dead) {
+    if (state === STATE.suspect || state === STATE.dead || state === STATE.left) {
       message.addNews(to, state, this.vector.incarnation[to], this.self);
     }
     this.news.load(message, mostNews, this.rides());

@@ -64,12 +64,16 @@ export class Detector {
 
   /** An answer to a question of ours, or to one that we put for somebody else. */
   answered(message: Message): void {
-    const { asks, health } = this.#core;
+    const { asks, health, outside, now } = this.#core;
     const row = asks.rowOf(message.ask);
     if (row < 0) return;
     const isOurs = asks.asker[row] < 0;
-    if (isOurs) health.good();
-    else this.#report(row, MESSAGE.ack);
+    if (isOurs) {
+      health.good();
+      // After a second question it would not be known which one was answered.
+      const isClear = asks.stage[row] === STAGE.direct && message.subject < 0;
+      if (isClear) outside.answered(message.from, now - asks.begun[row], message);
+    } else this.#report(row, MESSAGE.ack);
     asks.remove(row);
   }
 

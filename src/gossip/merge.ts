@@ -97,8 +97,12 @@ export function hearEntries(core: Core, message: Message, lateMs: number): void 
   const { vector, self, outside } = core;
   for (let row = 0; row < message.entries; row += 1) {
     const slot = message.entrySlot[row];
-    if (slot === self) continue;
     const incarnation = message.entryIncarnation[row];
+    if (slot === self) {
+      // A former life that began in the same second: what this one says would count as old.
+      if (incarnation === core.incarnation && message.entrySeq[row] > vector.seq[self]) vector.incarnation[self] += 1;
+      continue;
+    }
     // Who measures is alive, in that incarnation.
     if (vector.state[slot] === STATE.unknown || incarnation > vector.incarnation[slot]) {
       becomeAlive(core, slot, incarnation);

@@ -18,8 +18,8 @@ import { MAX_DIGEST, MAX_ENTRIES, MAX_UNKNOWN, MESSAGE, type Message } from './m
 import type { Roster } from './roster.ts';
 
 export const GOSSIP_VERSION = 1;
-/** Bytes of a datagram's content, before encryption: with its 30 bytes and the headers of IPv6 and UDP it fits an Ethernet frame. */
-export const MAX_DATAGRAM = 1370;
+/** Bytes of a datagram's content: sealed it has 1400, and with the headers of IPv6 and UDP it fits an Ethernet frame. */
+export const MAX_DATAGRAM = 1366;
 /** Bytes of the longest message, which goes over TCP: all that is known of 16,384 members with long names. */
 export const MAX_MESSAGE = 2 << 20;
 

@@ -34,8 +34,8 @@ export interface ClusterOptions {
 export const ENTRY_BYTES = 71;
 /** Bytes of a card: a name and an IPv4 address of usual length. */
 export const CARD_BYTES = 22;
-/** Bytes around a message: key id, sender and counter, and the tag of AES-GCM; then the headers of UDP and IPv4. */
-export const ENVELOPE_BYTES = 30;
+/** Bytes around a message: what sealing adds (sealed_datagrams.ts); then the headers of UDP and IPv4. */
+export const ENVELOPE_BYTES = 34;
 export const HEADER_BYTES = 28;
 /** Datagrams that wait for a node that stands still; a socket's default buffer holds about as many. */
 const INBOX = 200;
@@ -133,6 +133,7 @@ export class GossipCluster {
       send: (to: number, message: Message): void => this.#send(slot, to, message),
       random: this.random.number,
       took: (): void => {},
+      answered: (): void => {},
       changed: (member: number, state: number): void => this.#options.onChange?.(slot, member, state),
       greetSeed: (): void => {
         if (this.machines[slot].gossiper.vector.members === 1) this.#greet(slot);
