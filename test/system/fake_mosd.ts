@@ -95,12 +95,16 @@ export function generatedRows(count: number, seed: number): Shown {
     };
     return { ...card, state: state === 'dead' ? 'down' : 'up', why, rttMs, ageMs, measured };
   });
-  const away = processes.map(({ user: _, callsPerSecond, ...row }): ProcessRow => ({
-    ...row,
-    uid: 0,
-    forwarded: 0,
-    forwardedPerSecond: callsPerSecond,
-    state: row.where === row.home ? 'home' : 'away',
-  }));
+  const away = processes.map((one): ProcessRow => {
+    const { pid, comm, where, home, job, memoryBytes, threads, cpuMs, moves, callsPerSecond, reason } = one;
+    const row = { pid, comm, where, home, job, memoryBytes, threads, cpuMs, moves, reason };
+    return {
+      ...row,
+      uid: 0,
+      forwarded: 0,
+      forwardedPerSecond: callsPerSecond,
+      state: where === home ? 'home' : 'away',
+    };
+  });
   return { nodes: rows, list: { node, away, home: [], returned: [], guests: [] } };
 }
