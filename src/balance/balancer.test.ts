@@ -113,7 +113,7 @@ test('Balancer prefers faster nodes, counts its own moves before others have tol
   const first = one.decide(view({ home: entry(3), nodes, candidates })).proposal;
   assert.equal(first?.to, 'fast');
   pass(100);
-  one.moved(first!, { totalMs: 100, bytes: MB, askedAt: 0 });
+  one.moved(first, { totalMs: 100, bytes: MB, askedAt: 0 });
   // The entries are as old as before: measured before the move.
   const old = nodes.map((node) => ({ ...node, ageMs: 200 }));
   const moved = candidates.map((each) => (each.pid === first?.candidate.pid ? { ...each, where: 'fast' } : each));

@@ -51,6 +51,14 @@ export interface BalancerOptions {
 
 /** Milliseconds that a call away takes beside the way there and back: trap, engine, deputy, measured in test/bench. */
 const CALL_MS = 0.06;
+interface Open {
+  readonly demand: number;
+  readonly memoryBytes: number;
+}
+
+/** What this node has moved itself, its own measurements know. */
+const NOTHING: Open = { demand: 0, memoryBytes: 0 };
+
 /** A move by hand counts as so many of ours: its residency is the longest there is. */
 const BY_HAND = 6;
 
@@ -148,14 +156,19 @@ export class Balancer {
   }
 
   #sites({ home, nodes }: View, now: number): Site[] {
-    const own = this.#site({ ...home, ageMs: 0, rttMs: 0 }, now);
+    const own = this.#site({ ...home, rttMs: 0, open: NOTHING });
     const { stay, lstay } = home.entry.status;
     const fixed = stay || lstay ? 'this node lets nothing leave by itself (mosctl stay, lstay)' : undefined;
-    return [{ ...own, home: true, callMs: 0, closed: undefined, fixed }, ...nodes.map((seen) => this.#site(seen, now))];
+    const others = nodes.map((seen) => {
+      const open = this.#commitments.since(seen.name, now - seen.ageMs);
+      return this.#site({ ...seen, open });
+    });
+    return [{ ...own, home: true, callMs: 0, closed: undefined, fixed }, ...others];
   }
 
-  #site({ name, entry, ageMs, rttMs }: Seen, now: number): Site {
-    const { demand, memoryBytes } = this.#commitments.since(name, now - ageMs);
+  /** @param open What is true already and not in the entry yet. */
+  #site({ name, entry, rttMs, open }: Omit<Seen, 'ageMs'> & { open: Open }): Site {
+    const { demand, memoryBytes } = open;
     const { totalMemory, status, pressure } = entry;
     const memoryFree = entry.freeMemory - memoryBytes;
     const stalled = memoryBytes < 0 ? 0 : pressure.memory / 100; // an average of ten seconds is slow to see relief
@@ -170,7 +183,7 @@ export class Balancer {
       memoryShort: shortageOf({ total: totalMemory, free: memoryFree }, stalled),
       entry,
       callMs: CALL_MS + rttMs,
-      closed: closedBy(entry) ?? this.#patience.ofNode(name, now),
+      closed: closedBy(entry) ?? this.#patience.ofNode(name, this.#now()),
       fixed: status.stay ? `${name} lets nothing leave by itself (mosctl stay)` : undefined,
     };
   }
