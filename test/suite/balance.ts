@@ -7,6 +7,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { burst } from './balance/burst.ts';
+import { faults } from './balance/faults.ts';
+import { memory } from './balance/memory.ts';
 import { quotas } from './balance/quotas.ts';
 import type { Verdict } from './balance/setting.ts';
 import { spread } from './balance/spread.ts';
@@ -23,6 +25,8 @@ const cases: Readonly<Record<string, (size: Size) => Promise<Verdict>>> = {
   spread: (size) => spread({ ...size, runs: 3 }),
   quotas,
   burst,
+  memory,
+  faults,
 };
 
 /** @returns the exit code */
