@@ -29,6 +29,7 @@ test('parseConfig fills in defaults when only name and address are given', () =>
     speed: undefined,
     maxGuests: 65_535,
     workstation: false,
+    userWeights: new Map(),
   });
 });
 

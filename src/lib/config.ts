@@ -28,6 +28,8 @@ export interface NodeConfig extends PeerConfig {
   maxGuests: number;
   /** Guests leave while somebody is logged in. */
   workstation: boolean;
+  /** How users share the CPUs that they want at the same time, by user id; who is not in it has 1. */
+  userWeights: ReadonlyMap<number, number>;
   /** Sockets and journals. */
   runDir: string;
   /** This node's identity: see wire/identity/identity_store.ts. */
@@ -82,6 +84,17 @@ const nodeSchema = v.strictObject({
     MOST_GUESTS,
   ),
   workstation: v.optional(v.boolean('must be true or false'), false),
+  user_weights: v.optional(
+    v.record(
+      v.pipe(v.string(), v.regex(/^\d+$/, 'must be a user id')),
+      v.pipe(
+        v.number('must be a number'),
+        v.minValue(0.01, 'must be at least 0.01'),
+        v.maxValue(100, 'must be at most 100'),
+      ),
+    ),
+    {},
+  ),
 });
 
 /**
@@ -98,6 +111,7 @@ export function parseConfig(text: string, file: string): NodeConfig {
     run_dir: runDir,
     state_dir: stateDir,
     max_guests: maxGuests,
+    user_weights: weights,
     balance,
     ...rest
   } = result.output;
@@ -113,6 +127,7 @@ export function parseConfig(text: string, file: string): NodeConfig {
     maxGuests,
     speed: rest.speed,
     balance: balance === 'on',
+    userWeights: new Map(Object.entries(weights).map(([uid, weight]) => [Number(uid), weight])),
   };
 }
 

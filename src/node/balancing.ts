@@ -11,6 +11,7 @@ import { Admission } from '../balance/admission.ts';
 import { Balancer, type Proposal, type View } from '../balance/balancer.ts';
 import type { Candidate } from '../balance/candidate.ts';
 import { DecisionLog } from '../balance/decision_log.ts';
+import { userGroups } from '../balance/user_shares.ts';
 import { Distances } from '../load/distances.ts';
 import { Hindsight } from '../balance/hindsight.ts';
 import type { Seen } from '../balance/site.ts';
@@ -30,6 +31,7 @@ import type { Log } from './log.ts';
 import type { NodeOrders } from './node_orders.ts';
 import type { Peers } from './peers.ts';
 import { SharingSets } from './sharing_sets.ts';
+import { UserCgroups } from './user_cgroups.ts';
 
 /** Milliseconds between two looks at everything. Smaller: bursts spread sooner; larger: less work for mosd. */
 const LOOK_MS = 1_000;
@@ -81,6 +83,7 @@ export class Balancing {
   #meter: LoadMeter | undefined;
   #list: ProcessList = NOTHING;
   readonly #distances = new Distances();
+  readonly #users = new UserCgroups();
   /** What the hosts of this node's programs measure. */
   #demandsAway: ReadonlyMap<number, number> = new Map();
   #looked = -Infinity;
@@ -110,6 +113,7 @@ export class Balancing {
 
   stop(): void {
     this.#stop.abort();
+    this.#users.stop();
   }
 
   /** All that is here is about to leave: the others hear that nothing may come. */
@@ -184,6 +188,7 @@ export class Balancing {
     await this.#mindTheDoor();
     this.#look(members);
     this.#publish();
+    this.#users.apply(userGroups(this.#owners(members), config.userWeights));
     if (!config.balance || members.length === 0) return false;
     await this.#askHosts();
     await this.#sets.refresh(members.filter(({ pid }) => !this.#rowOf(pid)).map(({ pid }) => pid));
@@ -287,6 +292,14 @@ export class Balancing {
     const links = peers.all.filter(({ peer }) => hosts.has(peer.name));
     const answers = await Promise.all(links.map((link) => link.ask({ guests: true }, GUESTS_MS)));
     this.#demandsAway = new Map(answers.flatMap((one) => (v.is(guestsAnswer, one) ? one.guests : [])));
+  }
+
+  /** Whose processes want this node's CPUs. */
+  #owners(members: readonly Member[]): { pid: number; uid: number }[] {
+    const here = members
+      .filter(({ pid }) => this.#rowOf(pid) === undefined)
+      .map(({ pid, job }) => ({ pid, uid: job.uid }));
+    return [...here, ...this.#list.guests.map(({ uid, hostPid = 0 }) => ({ uid, pid: hostPid }))];
   }
 
   #rowOf(pid: number): ProcessList['away'][number] | undefined {

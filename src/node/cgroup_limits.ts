@@ -47,6 +47,11 @@ export function pressureText(resource: 'cpu' | 'memory' | 'io'): string {
   return inside || read(`/proc/pressure/${resource}`);
 }
 
+/** mosd's own cgroup in a hierarchy of version 1 with this controller; undefined without one. */
+export function versionOneDirectory(controller: Controller): string | undefined {
+  return placesOf(controller).find(({ version }) => version === 1)?.directories[0];
+}
+
 function memory2(directory: string): MemoryUse | undefined {
   const total = Number(read(join(directory, 'memory.max')) || 'NaN');
   if (!Number.isFinite(total)) return undefined;

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 
 import { loadConfig, type NodeConfig } from '../lib/config.ts';
 import { reasonOf } from '../lib/errors.ts';
-import { preferThisThread } from '../sys/priority.ts';
 import { commandSocket } from '../wire/command_protocol.ts';
 import type { EngineEvent, GuestAddress } from '../wire/engine_protocol.ts';
 import { BalanceCommands } from './balance_commands.ts';
@@ -114,7 +113,6 @@ export class Daemon {
 
   /** Settles when commands are answered. */
   async start(): Promise<void> {
-    preferThisThread();
     makeRunDirectory(this.config.runDir);
     this.#lock = lockInstance(join(this.config.runDir, 'mosd.pid'));
     this.#jobs.load();

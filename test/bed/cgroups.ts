@@ -186,14 +186,17 @@ interface Place {
   version: 1 | 2;
 }
 
+/** What else runs on this machine is not to make a host smaller than its quota: it has the largest weight there is. */
 function limitCpus(place: Place, cpus: number): void {
   const quota = Math.max(1000, Math.round(cpus * PERIOD_US)); // the kernel takes no quota below 1 ms
   const period = Math.round(quota / cpus);
   if (place.version === 2) {
     writeSetting(`${place.directory}/cpu.max`, `${quota} ${period}`);
+    writeSetting(`${place.directory}/cpu.weight`, '10000');
   } else {
     writeSetting(`${place.directory}/cpu.cfs_period_us`, String(period));
     writeSetting(`${place.directory}/cpu.cfs_quota_us`, String(quota));
+    writeSetting(`${place.directory}/cpu.shares`, '262144');
   }
 }
 

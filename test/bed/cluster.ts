@@ -31,6 +31,8 @@ export interface ClusterOptions {
   bare?: readonly string[];
   /** of the cluster; what is not said is as by default */
   settings?: Partial<Settings>;
+  /** Lines added to each host's configuration. */
+  config?: string;
   /** Whether jobs move by themselves; default false: tests move them by hand. */
   balance?: boolean;
   /** false: write the configuration only, see Cluster.startDaemon; default true */
@@ -98,14 +100,20 @@ export class Cluster implements AsyncDisposable {
     return this.bed.host(name);
   }
 
-  async configure({ strangers = [], bare = [], settings, balance = false }: ClusterOptions): Promise<void> {
+  async configure({
+    strangers = [],
+    bare = [],
+    settings,
+    balance = false,
+    config = '',
+  }: ClusterOptions): Promise<void> {
     const members = this.hosts.filter(({ name }) => !bare.includes(name));
     if (members.length === 0) return;
     const places = members.map(placeOf);
     const identities = await makeCluster(places, settings);
     const foreign = strangers.length > 0 ? await makeCluster(places) : identities;
     for (const host of members) {
-      await host.writeFile(CONFIG, configurationOf(host, balance));
+      await host.writeFile(CONFIG, configurationOf(host, balance) + config);
       const { identity, authority } = (strangers.includes(host.name) ? foreign : identities).get(host.name)!;
       const store = new IdentityStore(host.outsidePath(STATE_DIR));
       store.saveIdentity(identity);

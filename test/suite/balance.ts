@@ -12,6 +12,7 @@ import { memory } from './balance/memory.ts';
 import { quotas } from './balance/quotas.ts';
 import type { Verdict } from './balance/setting.ts';
 import { spread } from './balance/spread.ts';
+import { users } from './balance/users.ts';
 import { UsageError } from './plan.ts';
 
 interface Size {
@@ -26,6 +27,7 @@ const cases: Readonly<Record<string, (size: Size) => Promise<Verdict>>> = {
   quotas,
   burst,
   memory,
+  users,
   faults,
 };
 

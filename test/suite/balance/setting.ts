@@ -27,9 +27,9 @@ const COUNT_STEPS = 1_000_000;
 const COMPUTE =
   'my ($n) = @ARGV; my $h = 1; while ($n--) { $h = ($h * 1103515245 + 12345) & 0x7fffffff; } print "$h\\n";';
 
-/** Starts the hosts one after the other, so that each calibrates alone. */
-export async function balancedCluster(hosts: readonly HostOptions[]): Promise<Cluster> {
-  const cluster = await startCluster({ hosts, balance: true, daemons: false });
+/** @param config More lines of their configuration. Starts the hosts one after the other, so that each calibrates alone. */
+export async function balancedCluster(hosts: readonly HostOptions[], config = ''): Promise<Cluster> {
+  const cluster = await startCluster({ hosts, balance: true, config, daemons: false });
   try {
     for (const host of cluster.hosts) {
       const daemon = cluster.startDaemon(host);
