@@ -2,7 +2,6 @@
 import { isMainThread, workerData } from 'node:worker_threads';
 import { ring } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
-import { preferThisThread } from '../sys/priority.ts';
 import { arena, Memory, scratch } from '../sys/memory.ts';
 import { readInto, readRanges } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
@@ -60,7 +59,4 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
   }
 }
 
-if (!isMainThread) {
-  preferThisThread();
-  waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else
-}
+if (!isMainThread) waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else

@@ -125,6 +125,7 @@ class Engine {
       const wake = eventDescriptor();
       const settings: WorkerSettings = {
         index,
+        preferred: config.balance,
         node: config.name,
         key: Buffer.from(key).toString('hex'),
         runDir: config.runDir,
@@ -409,8 +410,8 @@ function main(): void {
   const at = process.argv.indexOf('--config');
   const config = loadConfig(configFile(at > 0 ? process.argv[at + 1] : undefined));
   selfTest();
-  preferThisThread();
   removeLeftCgroups();
+  if (config.balance) preferThisThread();
   fs.mkdirSync(config.runDir, { recursive: true });
   const identity = new IdentityStore(config.stateDir).load();
   if (identity === undefined) throw new Error('Cannot start the engine: this node belongs to no cluster');

@@ -388,7 +388,7 @@ function codeOf(error: unknown): string {
 
 if (!isMainThread) {
   selfTest();
-  preferThisThread();
-  // cast: engine.ts gives nothing else
-  void new EngineWorker(workerData as WorkerSettings).run();
+  const settings = workerData as WorkerSettings; // cast: engine.ts gives nothing else
+  if (settings.preferred) preferThisThread();
+  void new EngineWorker(settings).run();
 }

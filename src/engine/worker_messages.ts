@@ -5,6 +5,8 @@ import type { Peer } from './image/departure_types.ts';
 
 export interface WorkerSettings {
   index: number;
+  /** It is to have a CPU when it needs one, before the programs: those that move wait for it. */
+  preferred: boolean;
   node: string;
   /** Hexadecimal. */
   key: string;

@@ -48,7 +48,8 @@ function start(line: CommandLine<typeof mosd.options>, file: string, config: Nod
 }
 
 async function runHere(file: string): Promise<void> {
-  preferThisThread();
+  // Where nothing moves by itself nothing waits for it either.
+  if (loadConfig(file).balance) preferThisThread();
   const daemon = new Daemon({ configFile: file, onStop: () => process.exit(EXIT.done) });
   const end = (): void => {
     daemon.stop();
