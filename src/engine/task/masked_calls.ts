@@ -60,19 +60,21 @@ function waitMask(task: StoppedTask): bigint | undefined {
 /**
  * Whether a stopped task that is about to be let go has to be back in its wait with a mask, which was cut short, before a
  * signal acts: that mask decides which one does, and not the thread's own, which would let one through.
+ * @param unattended nobody sees the signals that come before it is there: on a busy machine that may take long
  */
-function mustGoBack(task: StoppedTask, own: bigint): boolean {
+function mustGoBack(task: StoppedTask, own: bigint, unattended: boolean): boolean {
   const mask = waitMask(task);
-  return mask !== undefined && mask !== own && (signalSets(task.tid).pending & ~own) !== 0n;
+  if (mask === undefined || mask === own) return false;
+  return unattended || (signalSets(task.tid).pending & ~own) !== 0n;
 }
 
 /**
  * Brings such a task to the beginning of its call. It blocks all signals then, and gets its own mask by the caller.
  * @returns undefined if that is not necessary
  */
-export function backInWait(task: StoppedTask): { task: StoppedTask; own: bigint } | undefined {
+export function backInWait(task: StoppedTask, unattended = false): { task: StoppedTask; own: bigint } | undefined {
   const own = task.signalMask();
-  if (!mustGoBack(task, own)) return undefined;
+  if (!mustGoBack(task, own, unattended)) return undefined;
   task.setSignalMask((1n << 64n) - 1n);
   try {
     return { task: runToCall(task), own };
@@ -84,7 +86,7 @@ export function backInWait(task: StoppedTask): { task: StoppedTask; own: bigint 
 
 /** The same for a task whose kernel makes the call itself: there its own mask is as it should be. */
 export function goBack(task: StoppedTask): StoppedTask {
-  const back = backInWait(task);
+  const back = backInWait(task, true);
   if (!back) return task;
   back.task.setSignalMask(back.own);
   return back.task;

@@ -14,6 +14,7 @@ import type { FrozenTask } from './frozen_task.ts';
 import { goOnWaiting } from './going_on.ts';
 import { isCutShort } from './interrupted_calls.ts';
 import { dropMark, isMarked, markOf, type KnownWait } from './marked_calls.ts';
+import { goBack } from './masked_calls.ts';
 import { cutWrite, finishWrite } from './partial_writes.ts';
 import { callOf, observeSleep } from './sleep.ts';
 import { socketTime, timeoutError, type SocketCall } from './socket_waits.ts';
@@ -47,8 +48,9 @@ function letGoOn(loop: Loop, { task, pendingSignal }: FrozenTask): void {
       task.setRegisters(registers);
       return finishWrite(loop, task, written);
     }
+    return goBack(task).detach();
   }
-  task.detach(pendingSignal?.signal ?? 0);
+  task.detach(pendingSignal.signal);
 }
 
 /** Has a stopped task's call, if it was cut short, go on for the rest of its time; then it is to be let go. */
