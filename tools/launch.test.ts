@@ -51,7 +51,7 @@ test('all launchers are the same file, as the comment in them says', () => {
   const [first, ...more] = readdirSync(bin)
     .filter((each) => each !== 'launch.sh')
     .map((each) => readFileSync(path.join(bin, each), 'utf8'));
-  assert.equal(more.length, 7);
+  assert.ok(more.length >= 7, `${more.length}`);
   for (const each of more) {
     assert.equal(each, first);
   }

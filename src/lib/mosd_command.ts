@@ -13,7 +13,7 @@ export const mosd = describeCommand({
   options: {
     config: {
       value: { name: 'FILE', kind: 'file' },
-      text: 'configuration; default: $MOSIX_CONFIG, else your own (~/.config/mosix/mosix.toml), else /etc/mosix/mosix.toml',
+      text: "configuration; default: $MOSIX_CONFIG, else a user's own, else /etc/mosix/mosix.toml",
     },
     foreground: { text: 'do not detach; write the journal to standard error' },
     stop: { text: 'bring programs home, send guests home, and end mosd and its engine' },

@@ -13,7 +13,7 @@ const START_EXITS = EXITS.filter(([code]) => code !== '69');
 
 const CONFIG = {
   value: { name: 'FILE', kind: 'file' },
-  text: 'the configuration; default: $MOSIX_CONFIG, else your own (~/.config/mosix/mosix.toml), else /etc/mosix/mosix.toml',
+  text: "the configuration; default: $MOSIX_CONFIG, else a user's own, else /etc/mosix/mosix.toml",
 } as const;
 
 const PLACE = {

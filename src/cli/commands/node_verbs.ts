@@ -4,7 +4,7 @@ import { describeCommand } from '../../lib/command.ts';
 const CONFIG = {
   config: {
     value: { name: 'FILE', kind: 'file' },
-    text: 'the configuration; default: $MOSIX_CONFIG, else your own (~/.config/mosix/mosix.toml), else /etc/mosix/mosix.toml',
+    text: "the configuration; default: $MOSIX_CONFIG, else a user's own, else /etc/mosix/mosix.toml",
   },
 } as const;
 
