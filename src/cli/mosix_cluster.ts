@@ -74,8 +74,6 @@ async function leaveCluster({ values, flags }: Line<typeof commands.leave>): Pro
 }
 
 const SETTINGS: Readonly<Record<string, (text: string) => Partial<ClusterReport['settings']>>> = {
-  guest_links: (text) => ({ guestLinks: oneOf(text, ['encrypted', 'clear']) }),
-  users: (text) => ({ users: oneOf(text, ['separate', 'shared']) }),
   certificate_days: (text) => ({ certificateDays: numberOf(text) }),
 };
 
@@ -111,7 +109,7 @@ function describe(report: ClusterReport, nodes: readonly string[]): string {
     ...(report.revoked ? ['this node has been revoked: mosix leave --force, then mosix join'] : []),
     `authority ${report.authorities[0].slice(0, 16)}… at node ${report.issuer}${old}`,
     `this node's certificate ends ${new Date(report.expires).toISOString()}; it is renewed before by itself`,
-    `guest_links=${settings.guestLinks} users=${settings.users} certificate_days=${settings.certificateDays}`,
+    `certificate_days=${settings.certificateDays}`,
     ...(report.unrenewed.length > 0
       ? [`without a certificate of the new authority: ${report.unrenewed.join(', ')}`]
       : []),
@@ -124,12 +122,6 @@ function durationOf(text: string): number {
   const [, digits, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
   if (digits === undefined) throw new CommandError(`"${text}" is no time; write 30s, 10m, 12h or 2d`, EXIT.usage);
   return Number(digits) * UNITS[unit];
-}
-
-function oneOf<const T extends string>(text: string, values: readonly T[]): T {
-  const value = values.find((each) => each === text);
-  if (value !== undefined) return value;
-  throw new CommandError(`"${text}" is none of ${values.join(', ')}`, EXIT.usage);
 }
 
 function numberOf(text: string): number {

@@ -114,7 +114,7 @@ class Engine {
   readonly #rates = new Map<string, { forwarded: number; at: number; perSecond: number }>();
   readonly #events = new EventLog();
 
-  constructor(config: NodeConfig, key: Uint8Array) {
+  constructor(config: NodeConfig) {
     this.#config = config;
     const listener = listenTcp(config.address, config.guestPort);
     const childEvents = childEventDescriptor();
@@ -127,7 +127,7 @@ class Engine {
         index,
         preferred: config.balance,
         node: config.name,
-        key: Buffer.from(key).toString('hex'),
+        stateDir: config.stateDir,
         runDir: config.runDir,
         listener,
         wake,
@@ -413,9 +413,8 @@ function main(): void {
   removeLeftCgroups();
   if (config.balance) preferThisThread();
   fs.mkdirSync(config.runDir, { recursive: true });
-  const identity = new IdentityStore(config.stateDir).load();
-  if (identity === undefined) throw new Error('Cannot start the engine: this node belongs to no cluster');
-  const engine = new Engine(config, Buffer.from(identity.charter.gossipKeys[0], 'base64'));
+  new IdentityStore(config.stateDir).own(); // without a cluster there is nobody to link with
+  const engine = new Engine(config);
   fs.writeFileSync(path.join(config.runDir, 'engine.pid'), `${process.pid}\n`);
   serve(engine, path.join(config.runDir, 'engine.sock'));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -15,6 +15,7 @@ import type { HostContext } from './host/host_context.ts';
 import { StaysHome } from './image/stays_home.ts';
 import type { Absence, HomeContext } from './home/absence.ts';
 import { AdoptedMemory } from './home/adopted_memory.ts';
+import { ClusterKey } from './cluster_key.ts';
 import { Convoy } from './home/convoy.ts';
 import { Departure } from './home/departure.ts';
 import { OnwardCompany } from './home/onward_company.ts';
@@ -59,12 +60,14 @@ class EngineWorker {
       });
     const log = (event: string, fields: Readonly<Record<string, unknown>>): void => this.#post({ log: event, fields });
     this.#logRefusal = limitLog((event, fields = {}) => log(event, fields), refusalsLoggedPerMinute);
-    const key = Buffer.from(settings.key, 'hex');
+    const key = new ClusterKey(settings.stateDir);
     const notes = new DepartureNotes(settings.runDir);
     this.#home = {
       loop: this.#loop,
       node: settings.node,
-      key,
+      get key() {
+        return key.current;
+      },
       notes,
       log,
       began: (absence) => {
@@ -93,7 +96,9 @@ class EngineWorker {
       blanks: new Blanks(this.#loop, () => settings.index * 100_000 + (this.#guestNumber++ % 100_000)),
       files: new FileCache(),
       node: settings.node,
-      key,
+      get key() {
+        return key.current;
+      },
       runDir: settings.runDir,
       companies: new Map(),
       closed: undefined,
@@ -331,9 +336,10 @@ class EngineWorker {
     if (this.#unproven.size >= maximumUnproven) oldest?.close(new LinkClosed(oldest.peer, 'too many strangers'));
     this.#unproven.add(link);
     link.onClose(() => this.#unproven.delete(link));
-    const machine = new Handshake({ role: 'server', purpose: 'guest', name: this.#settings.node, key: this.#home.key });
     this.#loop.start(
       async () => {
+        const { node, key } = this.#home;
+        const machine = new Handshake({ role: 'server', purpose: 'guest', name: node, key });
         await link.authenticate(machine, handshakeDeadline);
         this.#unproven.delete(link);
         let used = false;

@@ -8,8 +8,8 @@ export interface WorkerSettings {
   /** It is to have a CPU when it needs one, before the programs: those that move wait for it. */
   preferred: boolean;
   node: string;
-  /** Hexadecimal. */
-  key: string;
+  /** Where mosd keeps this node's identity. */
+  stateDir: string;
   runDir: string;
   /** Listening socket for guest links, shared by all workers. */
   listener: number;

@@ -145,18 +145,10 @@ export const set = describeCommand({
   sections: [
     {
       title: 'Settings',
-      body: [
-        [
-          'guest_links=encrypted',
-          'or clear: what programs that are away send home. It is authenticated in any case; clear only on a network ' +
-            'that is yours',
-        ],
-        ['users=separate', 'or shared: the same user on all nodes if name and id are the same'],
-        ['certificate_days=90', 'after two thirds of which each node gets a new certificate'],
-      ],
+      body: [['certificate_days=90', 'after two thirds of which each node gets a new certificate']],
     },
   ],
-  examples: [['mosix set guest_links=clear', 'on a network of your own']],
+  examples: [['mosix set certificate_days=30', 'new certificates every twenty days']],
   exits: EXITS,
   seeAlso: ['mosix cluster'],
 });

@@ -65,6 +65,19 @@ export class IdentityStore {
     return { key, certificate, signed, charter: this.#ownCharter(signed) };
   }
 
+  /** As `load`, of a node that is in a cluster. @throws IdentityError */
+  own(): Identity {
+    const identity = this.load();
+    if (identity === undefined)
+      throw new IdentityError('failed', `Cannot use ${this.directory}: this node belongs to no cluster`);
+    return identity;
+  }
+
+  /** When the charter was written last, nanoseconds: another one, another time; 0 if there is none. */
+  charterWritten(): bigint {
+    return statSync(join(this.directory, FILES.charter), { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+  }
+
   /** The authority, on the node that holds its key. @throws IdentityError */
   authority({ authorities: [certificate] }: Charter): Credential | undefined {
     const { publicKey } = new X509Certificate(certificate);
