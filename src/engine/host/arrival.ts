@@ -70,6 +70,8 @@ export class Guest {
   /** What another hosting node shows to bring the body. */
   #ticket = '';
   readonly #surveyed = new Set<string>();
+  /** The node that brings the body, if that is not its home. */
+  #bringer: GuestLink | undefined;
   #paused: Paused | undefined;
   /** Those that go on with it. */
   #company: Meeting<GoingOnPoint> | undefined;
@@ -112,6 +114,8 @@ export class Guest {
   }
 
   onFrame(frame: Frame): void {
+    // What another node still sends of a body that home has given up: there is nothing any more that it could go to.
+    if (this.#state === 'ended') return;
     try {
       this.#handle(frame);
     } catch (error) {
@@ -450,6 +454,7 @@ export class Guest {
   /** The body comes over a link of its own, from the node that it was on. */
   attach(link: GuestLink): void {
     this.#ticket = '';
+    this.#bringer = link;
     link.onFrame = (frame) => {
       if (!arriving.has(frame.type)) throw new Error(`Cannot take a frame of type ${frame.type} with a body`);
       this.onFrame(frame);
@@ -479,6 +484,7 @@ export class Guest {
     if (berth && !this.#body) this.#context.loop.discardTask(berth.body.tid);
     this.#family?.leave(hostPid);
     this.#files.release();
+    this.#bringer?.close();
     this.#link.close();
     this.#context.finished(this);
   }
