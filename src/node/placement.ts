@@ -67,6 +67,8 @@ export class Placement {
       try {
         const target = await targetOf(to);
         if (target === undefined) return;
+        // It may have become part of another job meanwhile, such as one that stays at home.
+        if (jobs.of(pid) !== member) return;
         const result = await engine.engine.migrate({ pid, to: target }, () => {});
         log('run.placed', { pid, to, freezeMs: result.freezeMs, totalMs: result.totalMs, bytes: result.bytes });
         member.reason = undefined;

@@ -34,12 +34,13 @@ test('waitStop says how a task ended when it ends instead of stopping', () =>
 test('setBreakpoints stops a task before one of the instructions, until it is told otherwise', () =>
   traced((task) => {
     let asleep: StoppedTask;
-    do {
+    for (;;) {
       assert.throws(() => task.waitStop(5), StopTimeout);
       task.interrupt();
       asleep = task.waitStop();
-      if (!asleep.registers().interrupted) asleep.resume();
-    } while (!asleep.registers().interrupted);
+      if (asleep.registers().interrupted) break;
+      asleep.resume(); // it has not begun to sleep yet
+    }
     const call = asleep.registers().number('rip') - 2; // the kernel makes it again
     assert.ok(asleep.setBreakpoints([call + 2, call]));
     const stop = asleep.resume().waitStop();
