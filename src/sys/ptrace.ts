@@ -98,6 +98,11 @@ export class TaskEnded extends Error {
   }
 }
 
+/** Whether an error says that a task has ended: SIGKILL, or a relative's execve(2), ends stopped tasks at any moment. */
+export function isGone(error: unknown): boolean {
+  return error instanceof TaskEnded || (error instanceof SystemCallError && error.errno === ESRCH);
+}
+
 /** The task did not stop within the deadline, e.g. because it sleeps uninterruptibly. */
 export class StopTimeout extends Error {
   constructor(tid: number, milliseconds: number) {

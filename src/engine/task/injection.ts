@@ -1,7 +1,7 @@
 /** A stopped task lent for calls of ours: a table of them is made by the stub's batch runner, in one stop for all. */
 import { SystemCallError } from '../../sys/errors.ts';
 import type { Memory } from '../../sys/memory.ts';
-import { ESRCH, eventWithin, RunningTask, SIGTRAP, TaskEnded, traceEvent, type StoppedTask } from '../../sys/ptrace.ts';
+import { eventWithin, isGone, RunningTask, SIGTRAP, traceEvent, type StoppedTask } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { isStubCall } from '../../sys/stub_calls.ts';
 import type { Registers } from '../../sys/x64/registers.ts';
@@ -19,10 +19,6 @@ const births: ReadonlySet<number> = new Set([traceEvent.clone, traceEvent.fork, 
 const SI_KERNEL = 0x80;
 /** Stops of others during one batch; each SIGSTOP and SIGCONT makes up to three. More: a storm of signals lasts longer. */
 const maximumIntruders = 1000;
-
-function isGone(error: unknown): boolean {
-  return error instanceof TaskEnded || (error instanceof SystemCallError && error.errno === ESRCH);
-}
 
 /** What an injection needs of the process's stub. */
 export interface InjectionPlace {

@@ -4,7 +4,7 @@
  * of the handler that ended them (set_user_sigmask and sigmask_to_save in the kernel's kernel/signal.c).
  */
 import { signalSets } from '../../sys/procfs.ts';
-import { TaskEnded, type StoppedTask } from '../../sys/ptrace.ts';
+import { isGone, type StoppedTask } from '../../sys/ptrace.ts';
 import { peek } from '../../sys/remote_memory.ts';
 import { nameOf } from '../../sys/syscalls.ts';
 import { ERESTARTNOHAND } from '../../sys/x64/registers.ts';
@@ -73,13 +73,13 @@ function mustGoBack(task: StoppedTask, own: bigint, unattended: boolean): boolea
  * @returns undefined if that is not necessary
  */
 export function backInWait(task: StoppedTask, unattended = false): { task: StoppedTask; own: bigint } | undefined {
-  const own = task.signalMask();
-  if (!mustGoBack(task, own, unattended)) return undefined;
-  task.setSignalMask((1n << 64n) - 1n);
   try {
+    const own = task.signalMask();
+    if (!mustGoBack(task, own, unattended)) return undefined;
+    task.setSignalMask((1n << 64n) - 1n);
     return { task: runToCall(task), own };
   } catch (error) {
-    if (error instanceof TaskEnded) return undefined; // it was killed; whoever waits for it hears of that
+    if (isGone(error)) return undefined; // whoever waits for it hears of that
     throw error;
   }
 }
@@ -88,7 +88,11 @@ export function backInWait(task: StoppedTask, unattended = false): { task: Stopp
 export function goBack(task: StoppedTask): StoppedTask {
   const back = backInWait(task, true);
   if (!back) return task;
-  back.task.setSignalMask(back.own);
+  try {
+    back.task.setSignalMask(back.own);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
   return back.task;
 }
 

@@ -114,7 +114,8 @@ const jobs: Session = {
     line('kill -KILL %2; wait %2 2>&-; echo status $?', /\nstatus 137\n[^]*ready> $/),
     line('sh -c "exit 6" & wait $!; echo status $?', /\nstatus 6\n[^]*ready> $/),
     line('(sleep 0.5; exit 4) & (sleep 1000; exit 5) & wait -n; echo status $?', /\nstatus 4\n[^]*ready> $/),
-    line('kill %?1000; wait; jobs'),
+    // Not `wait` alone: of what has ended just before it bash says nothing, of what ends meanwhile it does.
+    line('kill %?1000; wait %?1000 2>&-; echo status $?; jobs', /\nstatus 143\n[^]*ready> $/),
     line('sleep 1000 & disown; jobs; kill $!; wait $! 2>&-'),
     starting('cat'),
     press(`line one${enter}`, /line one\nline one\n$/),

@@ -110,7 +110,7 @@ function plain(text: string): string {
 /** `[1] 4711` when a job begins, `[1]+  4711 Running` in the list. */
 function withoutIds(text: string): string {
   return text
-    .replaceAll(/^(.*\[\d+\][-+ ]*) \d+\b/gm, '$1 PID')
+    .replaceAll(/^(.*\[\d+\][-+]?) +\d+\b/gm, '$1 PID')
     .replaceAll(/(job \d+)\[\d+\]/g, '$1[PID]')
     .replaceAll(/pts\/\d+/g, 'pts/N');
 }
