@@ -190,7 +190,6 @@ const processor: readonly Program[] = [
   program('tls'),
   program('tls-static', { source: 'tls.c', flags: ['-static'] }),
   program('rseq'),
-  program('rseq-sections'),
   program('fault-instruction'),
 ];
 

@@ -11,7 +11,7 @@ import { writePages } from '../image/page_stream.ts';
 import { queueSignals } from '../image/pending_signals.ts';
 import {
   buildAddressSpace,
-  completeThreads,
+  completeThread,
   createThreads,
   endMainThread,
   installFilter,
@@ -80,9 +80,10 @@ export class Assembly {
     const { stub } = this.#berth;
     const image = this.#image;
     if (!image) throw new Error('Cannot finish a body before it is set up');
-    const threads = image.threads.map((thread, i) => ({ task: this.#threads[i], image: thread }));
-    completeThreads(stub, threads, image);
-    for (const { task, image: thread } of threads) setThreadContext(task, thread);
+    image.threads.forEach((thread, i) => {
+      completeThread(stub, this.#threads[i], thread, i === 0 ? image : undefined);
+      setThreadContext(this.#threads[i], thread);
+    });
     setMemoryLimits(stub.view, image.limits, layout.size);
     // Last of all: from here on nothing is injected that they could come in the way of.
     queueSignals(

@@ -56,7 +56,7 @@ export class Berth {
       init = createInit(blank, options);
       const body = createBody(outerStub, init, options);
       stepCall(body, syscallInstruction(body.tid), nr.munmap, outerStub.base, layout.size);
-      return new Berth(outer, init, body, Stub.install(body, body.tid, { base: options.stubBase, isBody: true }));
+      return new Berth(outer, init, body, Stub.install(body, body.tid, { base: options.stubBase }));
     } catch (error) {
       if (init) kernel.call(nr.kill, init, 9);
       throw error;

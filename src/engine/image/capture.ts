@@ -39,7 +39,7 @@ import { signalImage, waitingSignals } from './pending_signals.ts';
 import { ringImage, ringName } from './rings.ts';
 import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
-import { Injection, layout, type InjectedCall, type Stub } from '../task/stub.ts';
+import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
 import { timeoutOf } from '../task/timed_waits.ts';
 import { pathIfAny, pathOfMapped } from './mapping_source.ts';
 import { StaysHome } from './stays_home.ts';
@@ -213,99 +213,74 @@ export function cpuTimeOfThread(tid: number): number {
   }
 }
 
-/** Where the scratch area has what is read of a process once: 64 actions, then its interval timers. */
-const processAt = 0xc000;
-const intervalsAt = 64 * 32;
-/** Bytes of the scratch area for what is read of one thread. */
-const threadSize = 128;
-/** Threads of a body that are asked at the same time. */
-const askedTogether = 64;
-
-interface Asked {
-  readonly frozen: FrozenTask;
-  readonly mask: bigint;
-  readonly session: Injection;
-  readonly calls: readonly InjectedCall[];
-}
+/** Behind the 65 actions. */
+const intervalsAt = 64 + 66 * 32;
 
 /** State of all threads and of the process; every thread is borrowed once. */
 export function captureThreads(
   stub: Stub,
   frozen: readonly FrozenTask[],
 ): { threads: ThreadImage[]; actions: Buffer; brk: number; intervals: string } {
+  const at = stub.scratchAddress(0);
   const threads: ThreadImage[] = [];
-  let whole: { actions: Buffer; brk: number; intervals: string } = { actions: Buffer.alloc(0), brk: 0, intervals: '' };
-  const part = stub.isBody ? askedTogether : 1;
-  for (let first = 0; first < frozen.length; first += part) {
-    using borrowed = new DisposableStack();
-    const asked = frozen.slice(first, first + part).map((one, i): Asked => {
-      const mask = one.task.signalMask();
-      const calls = threadCalls(stub.scratchAddress(i * threadSize));
-      if (first + i === 0) calls.push(...processCalls(stub.scratchAddress(processAt)));
-      return { frozen: one, mask, session: borrowed.use(stub.borrow(one.task, mask)), calls };
+  const actions = Buffer.alloc(64 * 32);
+  let brk = 0;
+  let intervals = '';
+  frozen.forEach(({ task, since, restartOf = 0, beginKnown = false, written: before = 0, pendingSignal }, index) => {
+    const registers = task.registers();
+    const mask = task.signalMask();
+    const rseq = task.rseq();
+    const extendedState = encodeExtendedState(task.extendedState());
+    using session = stub.borrow(task, mask);
+    const calls: InjectedCall[] = [
+      [nr.sigaltstack, 0, at],
+      [nr.prctl, PR_GET_TID_ADDRESS, at + 32],
+      [nr.get_robust_list, 0, at + 40, at + 48],
+      [nr.prctl, PR_GET_NAME, at + 64],
+      [nr.clock_gettime, CLOCK_THREAD_CPUTIME_ID, at + 80],
+    ];
+    if (index === 0) {
+      calls.push([nr.brk, 0]);
+      for (let signal = 1; signal <= 64; signal++) calls.push([nr.rt_sigaction, signal, 0, at + 64 + signal * 32, 8]);
+      calls.push(...intervalCalls(at + intervalsAt));
+    }
+    const results = session.run(calls);
+    const bytes = stub.memory.buffer.subarray(layout.scratch, layout.scratch + 64 + 65 * 32);
+    if (index === 0) {
+      brk = results[5]!;
+      // SIGTRAP's entry is ours; the program's own was saved when the stub came. Only the program makes it the default one.
+      const trap = 96 + 32 * (SIGTRAP - 1);
+      if (bytes.readBigUInt64LE(trap) !== 0n)
+        stub.memory.buffer.copy(bytes, trap, layout.trapAction, layout.trapAction + 32);
+      bytes.copy(actions, 0, 96, 96 + 64 * 32);
+      const intervalsStart = layout.scratch + intervalsAt;
+      intervals = stub.memory.buffer.toString('base64', intervalsStart, intervalsStart + intervalsSize);
+    }
+    if (rseq) abortCriticalSection(task.tid, registers, rseq.pointer);
+    const written = pendingSignal ? 0 : cutWrite(registers, task.tid, before);
+    const carried = carryCall(task.tid, registers, { restartOf, beginKnown });
+    const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
+    threads.push({
+      tid: task.tid,
+      name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),
+      registers: encodeRegisters(registers),
+      extendedState,
+      mask: mask.toString(16),
+      alternateStack: bytes.toString('base64', 0, 24),
+      clearTid: results[1] < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
+      robustList:
+        results[2] < 0
+          ? { head: 0, length: 0 }
+          : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
+      rseq,
+      cpuTime: Number(bytes.readBigUInt64LE(80)) * 1e9 + Number(bytes.readBigUInt64LE(88)),
+      cpuTimeAway: 0,
+      restartOf: carried,
+      written,
+      since: timed && since !== undefined ? String(since) : undefined,
     });
-    const results = Injection.together(asked);
-    asked.forEach((one, i) => {
-      const bytes = stub.memory.buffer.subarray(layout.scratch + i * threadSize);
-      threads.push(threadImage(one, results[i], bytes));
-    });
-    if (first === 0) whole = { ...processState(stub), brk: results[0][threadCalls(0).length] };
-  }
-  return { threads, ...whole };
-}
-
-function threadCalls(at: number): InjectedCall[] {
-  return [
-    [nr.sigaltstack, 0, at],
-    [nr.prctl, PR_GET_TID_ADDRESS, at + 32],
-    [nr.get_robust_list, 0, at + 40, at + 48],
-    [nr.prctl, PR_GET_NAME, at + 64],
-    [nr.clock_gettime, CLOCK_THREAD_CPUTIME_ID, at + 80],
-  ];
-}
-
-function processCalls(at: number): InjectedCall[] {
-  const calls: InjectedCall[] = [[nr.brk, 0]];
-  for (let signal = 1; signal <= 64; signal++) calls.push([nr.rt_sigaction, signal, 0, at + 32 * (signal - 1), 8]);
-  return [...calls, ...intervalCalls(at + intervalsAt)];
-}
-
-function processState({ memory }: Stub): { actions: Buffer; intervals: string } {
-  const at = layout.scratch + processAt;
-  const actions = Buffer.from(memory.buffer.subarray(at, at + 64 * 32));
-  // SIGTRAP's entry is ours; the program's own was saved when the stub came. Only the program makes it the default one.
-  const trap = 32 * (SIGTRAP - 1);
-  if (actions.readBigUInt64LE(trap) !== 0n)
-    memory.buffer.copy(actions, trap, layout.trapAction, layout.trapAction + 32);
-  return { actions, intervals: memory.buffer.toString('base64', at + intervalsAt, at + intervalsAt + intervalsSize) };
-}
-
-/** @param results of `threadCalls`, which have written `bytes` */
-function threadImage({ frozen, mask, session }: Asked, results: readonly number[], bytes: Buffer): ThreadImage {
-  const { task, since, restartOf = 0, beginKnown = false, written: before = 0, pendingSignal } = frozen;
-  const registers = session.borrowed.copy();
-  const written = pendingSignal ? 0 : cutWrite(registers, task.tid, before);
-  const carried = carryCall(task.tid, registers, { restartOf, beginKnown });
-  const timed = isCutShort(registers) && timeoutOf(registers.syscall, registers.syscallArguments) !== undefined;
-  return {
-    tid: task.tid,
-    name: bytes.toString('latin1', 64, bytes.indexOf(0, 64)),
-    registers: encodeRegisters(registers),
-    extendedState: encodeExtendedState(task.extendedState()),
-    mask: mask.toString(16),
-    alternateStack: bytes.toString('base64', 0, 24),
-    clearTid: results[1] < 0 ? 0 : Number(bytes.readBigUInt64LE(32)),
-    robustList:
-      results[2] < 0
-        ? { head: 0, length: 0 }
-        : { head: Number(bytes.readBigUInt64LE(40)), length: Number(bytes.readBigUInt64LE(48)) },
-    rseq: task.rseq(),
-    cpuTime: Number(bytes.readBigUInt64LE(80)) * 1e9 + Number(bytes.readBigUInt64LE(88)),
-    cpuTimeAway: 0,
-    restartOf: carried,
-    written,
-    since: timed && since !== undefined ? String(since) : undefined,
-  };
+  });
+  return { threads, actions, brk, intervals };
 }
 
 const zeros = Buffer.alloc(256);
@@ -323,6 +298,19 @@ export function encodeRegisters(registers: Registers): string {
 
 export function decodeRegisters(text: string): Registers {
   return new Registers(BigUint64Array.from(text.split(','), (word) => BigInt('0x' + word)));
+}
+
+/** struct rseq: rseq_cs at 8; struct rseq_cs: start_ip 8, post_commit_offset 16, abort_ip 24 (linux/rseq.h). */
+function abortCriticalSection(tid: number, registers: Registers, pointer: number): void {
+  const area = Buffer.from(peek(tid, pointer, 32));
+  if (area.length < 16) return;
+  const descriptor = Number(area.readBigUInt64LE(8));
+  if (descriptor === 0) return;
+  const section = Buffer.from(peek(tid, descriptor, 32));
+  if (section.length < 32) return;
+  const start = section.readBigUInt64LE(8);
+  if (registers.get('rip') - start < section.readBigUInt64LE(16) && registers.get('rip') >= start)
+    registers.set('rip', section.readBigUInt64LE(24));
 }
 
 /** What a frozen process is besides its memory. @param read the signals that it reads from signalfds, as a mask */

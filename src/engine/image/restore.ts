@@ -13,7 +13,7 @@ import { madeAs, specialNames } from './image.ts';
 import { writeCloneArguments } from '../task/clone_arguments.ts';
 import { decodeRegisters } from './capture.ts';
 import { EMFILE } from '../task/spare_descriptors.ts';
-import { Injection, layout, mapAnonymous, stubLength, type InjectedCall, type Stub } from '../task/stub.ts';
+import { layout, mapAnonymous, stubLength, type InjectedCall, type Injection, type Stub } from '../task/stub.ts';
 
 const MREMAP_MAYMOVE_FIXED = 3;
 
@@ -306,9 +306,9 @@ export function installFilter(stub: Stub, session: Injection, heldSignals: bigin
 const CAP_CHECKPOINT_RESTORE = 40;
 
 /** Keeps the one capability that clone3 with set_tid needs, in the body's own user namespace; capset(2), version 3. */
-function dropCapabilities(stub: Stub, place: number): InjectedCall {
+function dropCapabilities(stub: Stub): InjectedCall {
   const { memory } = stub;
-  const header = place + 256; // behind what is registered
+  const header = 256; // behind what is registered
   const data = header + 16;
   const at = (layout.scratch + header) >> 2;
   memory.u32.fill(0, at, at + 16);
@@ -353,15 +353,14 @@ export function endMainThread(stub: Stub, main: StoppedTask, next: StoppedTask):
 /**
  * A thread's name and what it registered with the kernel; every thread must make these calls itself. The last one,
  * sigaltstack, fails with EPERM while the thread runs on that stack: it is the same one then.
- * @param place in the scratch area, 256 bytes
  */
-export function registrationCalls(stub: Stub, image: ThreadImage, place = 0): InjectedCall[] {
-  const at = stub.scratchAddress(place);
-  Buffer.from(image.alternateStack, 'base64').copy(stub.memory.buffer, layout.scratch + place);
-  const flagsWord = (layout.scratch + place + 8) >> 2;
+export function registrationCalls(stub: Stub, image: ThreadImage): InjectedCall[] {
+  const at = stub.scratchAddress(0);
+  Buffer.from(image.alternateStack, 'base64').copy(stub.memory.buffer, layout.scratch);
+  const flagsWord = (layout.scratch + 8) >> 2;
   const SS_ONSTACK = 1;
   stub.memory.u32[flagsWord] = stub.memory.u32[flagsWord] & ~SS_ONSTACK;
-  stub.memory.buffer.write(image.name + '\0', layout.scratch + place + 32, 'latin1');
+  stub.memory.buffer.write(image.name + '\0', layout.scratch + 32, 'latin1');
   const calls: InjectedCall[] = [
     [nr.set_tid_address, image.clearTid],
     [nr.prctl, PR_SET_NAME, at + 32],
@@ -372,27 +371,15 @@ export function registrationCalls(stub: Stub, image: ThreadImage, place = 0): In
   return calls;
 }
 
-/** Threads of a body that register at the same time, and bytes of the scratch area for each. */
-const registeredTogether = 64;
-const registrationSize = 512;
-
-/** Finishes the mappings of a body, and has its stopped threads register; all of them also drop their capabilities. */
-export function completeThreads(
-  stub: Stub,
-  threads: readonly { task: StoppedTask; image: ThreadImage }[],
-  space: AddressSpace,
-): void {
-  for (let first = 0; first < threads.length; first += registeredTogether) {
-    using borrowed = new DisposableStack();
-    const jobs = threads.slice(first, first + registeredTogether).map(({ task, image }, i) => {
-      const at = i * registrationSize;
-      const calls = [dropCapabilities(stub, at), ...registrationCalls(stub, image, at)];
-      return { session: borrowed.use(stub.borrow(task)), calls, purpose: `complete thread ${image.tid}` };
-    });
-    if (first === 0) jobs[0].session.must('finish the mappings', [...finishingCalls(space), closeAll]);
-    const results = Injection.together(jobs);
-    jobs.forEach(({ session, calls, purpose }, i) => session.refuseFailures(purpose, calls.slice(0, -1), results[i]));
-  }
+/**
+ * Step 3 of a body: sets a stopped thread's registrations and capabilities, which belong to each thread; the first one
+ * finishes the mappings. Registers and mask follow by `setThreadContext`.
+ */
+export function completeThread(stub: Stub, task: StoppedTask, image: ThreadImage, space?: AddressSpace): void {
+  using session = stub.borrow(task);
+  const first = space ? [...finishingCalls(space), closeAll] : [];
+  const calls = [...first, dropCapabilities(stub), ...registrationCalls(stub, image)];
+  session.must(`complete thread ${image.tid}`, calls, calls.length - 1);
 }
 
 export function setThreadContext(task: StoppedTask, image: ThreadImage): void {

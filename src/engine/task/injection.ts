@@ -6,7 +6,6 @@ import { nr } from '../../sys/x64/numbers.ts';
 import { isStubCall } from '../../sys/stub_calls.ts';
 import type { Registers } from '../../sys/x64/registers.ts';
 import { batchEntrySize } from '../../sys/x64/stub_code.ts';
-import { abortCriticalSection } from './critical_section.ts';
 import { Intruders } from './intruders.ts';
 import { isForThread } from './siginfo.ts';
 import { stepCall } from './step_call.ts';
@@ -28,8 +27,6 @@ export interface InjectionPlace {
   readonly memory: Memory;
   /** The process has a body's filter. */
   readonly filtered: boolean;
-  /** The process is a body: it ends with this engine, and never goes on by itself. */
-  readonly isBody: boolean;
 }
 
 /** A task lent for injected calls. */
@@ -49,7 +46,6 @@ export class Injection {
     this.#stub = stub;
     this.#task = task;
     this.#registers = task.registers();
-    if (stub.isBody) abortCriticalSection(task, this.#registers);
     this.#mask = mask;
     const saved = this.#registers.copy();
     if (saved.interrupted) saved.repeatCall(saved.number('rax') === -516 ? nr.restart_syscall : saved.syscall);
@@ -77,20 +73,17 @@ export class Injection {
   /** As `run`, but if one of the first `count` calls fails that is an error. @throws SystemCallError */
   must(purpose: string, calls: readonly InjectedCall[], count = calls.length): number[] {
     const results = this.run(calls);
-    this.refuseFailures(purpose, calls.slice(0, count), results);
-    return results;
-  }
-
-  /** @param results of calls that were made @throws SystemCallError for the first that failed */
-  refuseFailures(purpose: string, calls: readonly InjectedCall[], results: readonly number[]): void {
-    calls.forEach(([number, ...args], i) => {
-      if (results[i] >= 0 || results[i] <= -4096) return;
-      const shown = args.map((a) => a.toString(16)).join(',');
-      throw new SystemCallError(`${purpose}: injected call ${number}`, results[i], {
-        pid: this.#stub.pid,
-        args: shown,
-      });
+    results.slice(0, count).forEach((result, i) => {
+      if (result < 0 && result > -4096)
+        throw new SystemCallError(`${purpose}: injected call ${calls[i][0]}`, result, {
+          pid: this.#stub.pid,
+          args: calls[i]
+            .slice(1)
+            .map((a) => a.toString(16))
+            .join(','),
+        });
     });
+    return results;
   }
 
   /** Makes a clone or clone3 call. @returns its result and the new task, stopped before its first instruction */
@@ -105,27 +98,10 @@ export class Injection {
     this.#start();
     const tasks: StoppedTask[] = [];
     for (;;) {
-      const stop = this.#untilEnd(this.#task.resume());
-      if (!births.has(stop.event)) return { results: this.#results(calls), tasks };
+      const stop = this.#resume();
+      if (!births.has(stop.event)) return { results: calls.map((_, i) => this.#result(i)), tasks };
       tasks.push(new RunningTask(stop.eventMessage()).waitStop());
     }
-  }
-
-  /**
-   * Tasks make calls at the same time; there must be room for all of them in the table. Only of a body: what one borrowed
-   * task of a process needs in order to go on without this engine is noted in one place.
-   * @returns the results of each
-   */
-  static together(jobs: readonly { session: Injection; calls: readonly InjectedCall[] }[]): number[][] {
-    let used = 0;
-    const entries = jobs.map(({ calls }) => (used += calls.length + 1) - calls.length - 1);
-    const running = jobs.map(({ session, calls }, i) => {
-      session.#fill(calls, entries[i]);
-      session.#start(entries[i]);
-      return session.#task.resume();
-    });
-    jobs.forEach(({ session }, i) => session.#untilEnd(running[i]));
-    return jobs.map(({ session, calls }, i) => session.#results(calls, entries[i]));
   }
 
   /** Takes the program's own SIGTRAP if one is pending: it comes to light as soon as the task runs. @returns its siginfo */
@@ -146,21 +122,20 @@ export class Injection {
   #runTable(calls: readonly InjectedCall[]): number[] {
     this.#fill(calls);
     this.#start();
-    this.#untilEnd(this.#task.resume());
-    return this.#results(calls);
+    this.#resume();
+    return calls.map((_, i) => this.#result(i));
   }
 
-  /** Waits for the end of the table or the birth of a task. */
-  #untilEnd(running: RunningTask): StoppedTask {
+  /** Runs to the end of the table or to the birth of a task. */
+  #resume(): StoppedTask {
+    let signal = 0;
     for (let left = maximumIntruders; left > 0; left--) {
-      const stop = running.waitStop();
+      const stop = this.#task.resume(signal).waitStop();
       if (births.has(stop.event) || this.#isEnd(stop)) return stop;
-      const signal = this.#intruders.take(stop);
-      if (stop.event === traceEvent.stop) {
-        this.groupStopped = stop.groupStop() !== 0;
-        this.trapped ||= !this.groupStopped;
-      }
-      running = this.#task.resume(signal);
+      signal = this.#intruders.take(stop);
+      if (stop.event !== traceEvent.stop) continue;
+      this.groupStopped = stop.groupStop() !== 0;
+      this.trapped ||= !this.groupStopped;
     }
     throw new Error(`Cannot inject into task ${this.#task.tid}: signals keep coming`);
   }
@@ -175,10 +150,9 @@ export class Injection {
     return true;
   }
 
-  /** @param first the entry of the table from which on they stand */
-  #fill(calls: readonly InjectedCall[], first = 0): void {
+  #fill(calls: readonly InjectedCall[]): void {
     const words = this.#stub.memory.u64;
-    let at = (layout.table + first * batchEntrySize) / 8;
+    let at = layout.table / 8;
     for (const entry of calls) {
       if (this.#stub.filtered && !isStubCall(entry[0]))
         throw new RangeError(`Cannot inject call ${entry[0]}: the body's filter would not let it pass`);
@@ -188,18 +162,17 @@ export class Injection {
     words[at] = 0xffffffffffffffffn;
   }
 
-  #start(entry = 0): void {
+  #start(): void {
     const registers = this.#registers.copy();
     registers
       .set('rip', this.#stub.base + code.batch)
-      .set('rbx', this.#stub.base + layout.table + entry * batchEntrySize)
+      .set('rbx', this.#stub.base + layout.table)
       .set('orig_rax', -1);
     this.#task.setRegisters(registers);
   }
 
-  #results(calls: readonly InjectedCall[], entry = 0): number[] {
-    const last = (layout.table + entry * batchEntrySize) / 8 + 7;
-    return calls.map((_, i) => Number(BigInt.asIntN(64, this.#stub.memory.u64[last + i * (batchEntrySize / 8)])));
+  #result(index: number): number {
+    return Number(BigInt.asIntN(64, this.#stub.memory.u64[layout.table / 8 + index * (batchEntrySize / 8) + 7]));
   }
 
   /** Intruders put a SIGTRAP into the thread's queue; one that was sent to the process is queued by the process itself. */
@@ -219,9 +192,7 @@ export class Injection {
     try {
       this.#returnTrap();
       this.#task.setRegisters(this.#registers);
-      // One that ends with this engine may stay in the stop of a signal, which it never gets.
-      if (this.#stub.isBody && !this.#intruders.trap) this.#task.setSignalMask(this.#mask);
-      else this.#intruders.leave(this.#task, this.#mask);
+      this.#intruders.leave(this.#task, this.#mask);
     } catch (error) {
       if (!isGone(error)) throw error; // a task that is gone is reported by the next wait for it
     }

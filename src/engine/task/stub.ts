@@ -66,8 +66,6 @@ export class Stub {
   bounce = 0;
   /** The process has a body's filter, which lets only some calls of ours pass (sys/stub_calls.ts). */
   filtered = false;
-  /** The process is a body or is to become one: it ends with this engine. */
-  isBody = false;
   readonly #file: number;
   readonly #bounces = new Map<number, Memory>();
 
@@ -83,11 +81,7 @@ export class Stub {
    * Maps the stub into a stopped process. The task's registers are restored; it stays stopped.
    * @param base where it must be, or undefined for the first free place; `bounce`: with the bounce memory
    */
-  static install(
-    task: StoppedTask,
-    pid: number,
-    options: { base?: number; bounce?: boolean; isBody?: boolean } = {},
-  ): Stub {
+  static install(task: StoppedTask, pid: number, options: { base?: number; bounce?: boolean } = {}): Stub {
     const maps = mappings(task.tid);
     const base = options.base ?? freeBase(maps);
     const instruction = syscallInstruction(task.tid, maps);
@@ -118,7 +112,6 @@ export class Stub {
         throw new SystemCallError('mmap of the stub', mapped < 0 ? mapped : -17, { pid, base: base.toString(16) });
       }
       const stub = new Stub(pid, task.tid, base, file);
-      stub.isBody = options.isBody ?? false;
       stub.memory.u8.set(code.bytes, 0);
       task.setRegisters(registers);
       using session = stub.borrow(task, mask);
@@ -151,7 +144,6 @@ export class Stub {
     const stub = new Stub(pid, pid, this.base, file);
     stub.memory.u8.set(code.bytes, 0);
     stub.filtered = this.filtered;
-    stub.isBody = this.isBody;
     stub.memory.u8.set(this.memory.u8.subarray(layout.trapAction, layout.trapAction + 32), layout.trapAction);
     const all = PROT_READ | PROT_WRITE | PROT_EXEC;
     must(
