@@ -5,7 +5,7 @@
  * a version-1 hierarchy (as on hybrid systems). Limits come from wherever the controller is.
  * Follows Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Dirent, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { BedError, reasonOf } from './errors.ts';
 import { until } from './wait.ts';
 
@@ -80,6 +80,18 @@ function wordsOf(file: string): Set<string> {
   } catch {
     return new Set();
   }
+}
+
+/** The directory and all below it; a guest's may go while we look. */
+function directoriesUnder(directory: string): string[] {
+  let entries: Dirent[] = [];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+  const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${directory}/${name}`);
+  return [directory, ...below.flatMap(directoriesUnder)];
 }
 
 export class BedCgroups {
@@ -281,10 +293,7 @@ export class HostCgroup {
 
   /** Everything that runs in the host, guests' cgroups included, as this machine sees it. */
   members(): number[] {
-    return readdirSync(this.directory, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('cgroup.procs'))
-      .flatMap((path) => [...wordsOf(`${this.directory}/${path}`)])
-      .map(Number);
+    return directoriesUnder(this.directory).flatMap((path) => [...wordsOf(`${path}/cgroup.procs`)].map(Number));
   }
 
   setFrozen(frozen: boolean): void {
