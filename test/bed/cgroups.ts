@@ -90,8 +90,8 @@ function directoriesUnder(directory: string): string[] {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
-  const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${directory}/${name}`);
-  return [directory, ...below.flatMap(directoriesUnder)];
+  const directories = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${directory}/${name}`);
+  return [directory, ...directories.flatMap(directoriesUnder)];
 }
 
 export class BedCgroups {
