@@ -89,6 +89,10 @@ export class Balancing {
   #looked = -Infinity;
   /** Of the candidates, when they were looked at last. */
   #demands = new Map<number, number>();
+  /** Rounds since guests were looked at without need. */
+  #guestTurn = 0;
+  /** What the engine has been told, and which one. */
+  #doors: { closed: string | undefined; engine: number | undefined } = { closed: undefined, engine: undefined };
 
   constructor(options: BalancingOptions) {
     this.#options = options;
@@ -213,10 +217,6 @@ export class Balancing {
       members.length > 0 || this.#list.guests.length > 0 || this.#admission.promised().demand > 0 || this.#guestsDue()
     );
   }
-
-  #guestTurn = 0;
-  /** What the engine has been told, and which one. */
-  #doors: { closed: string | undefined; engine: number | undefined } = { closed: undefined, engine: undefined };
 
   /** Users come and go, and an engine that starts anew knows nothing. */
   async #mindTheDoor(): Promise<void> {

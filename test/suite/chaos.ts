@@ -93,7 +93,7 @@ interface Run {
 
 export async function runChaos(plan: ChaosPlan, evidence: string, emit: (line: Line) => void): Promise<void> {
   const skip = (one: Case, why: string): void => emit(emptyLine({ suite, one, mode: 'chaos' }, null, why));
-  const cases = skipUnrunnable(plan.cases, skip).filter((one) => {
+  const cases = skipUnrunnable(plan.cases, { rootless: false, skip }).filter((one) => {
     const { name, announces = false } = one;
     const reason = plan.gate ? openReason(announces ? 'programs' : 'workloads', name, 'chaos') : undefined;
     if (reason !== undefined) skip(one, `open: ${reason}`);

@@ -30,9 +30,10 @@ import { type Random, randomFrom } from './trip.ts';
 
 /** Runs all cases, `plan.lanes` at a time, each lane on hosts of its own: what a case uses is charged to its own hosts. */
 async function runAll(plan: Plan, evidence: string, emit: (line: Line) => void): Promise<void> {
-  const cases = skipUnrunnable(plan.cases, (one, why) => {
+  const skip = (one: Case, why: string): void => {
     for (const mode of plan.modes) emit(emptyLine({ suite: plan.name, one, mode }, null, why));
-  });
+  };
+  const cases = skipUnrunnable(plan.cases, { rootless: plan.rootless, skip });
   const tasks = tasksOf(plan, cases);
   const open = ({ one, mode }: Task): string | undefined =>
     plan.gate ? openReason(plan.name, one.name, mode) : undefined;
@@ -144,6 +145,7 @@ const everything = [
   ['shell'],
   ['workloads', '--mode', 'remote,moved,ping-pong'],
   ['chaos', '--minutes', '6'],
+  ['hostile'],
 ] as const;
 
 async function runSuites(argv: readonly string[]): Promise<number> {

@@ -7,13 +7,19 @@ import type { Case } from './case.ts';
 const aptTimeoutMs = 180_000;
 
 /** Installs what `cases` need, and says of each that cannot run here what it lacks; returns the others. */
-export function skipUnrunnable(cases: readonly Case[], skip: (one: Case, why: string) => void): Case[] {
+export function skipUnrunnable(
+  cases: readonly Case[],
+  { rootless, skip }: { rootless: boolean; skip: (one: Case, why: string) => void },
+): Case[] {
   const absent = new Set(installPackages(cases.flatMap((one) => one.packages)));
   return cases.filter((one) => {
     const packages = one.packages.filter((name) => absent.has(name));
-    const lack = one.lacks ?? (packages.length === 0 ? '' : `needs the package ${packages.join(', ')}`);
-    if (lack !== '') skip(one, lack);
-    return lack === '';
+    const lack =
+      one.lacks ??
+      (packages.length > 0 ? `needs the package ${packages.join(', ')}` : undefined) ??
+      (rootless && one.asRoot ? 'needs root' : undefined);
+    if (lack !== undefined) skip(one, lack);
+    return lack === undefined;
   });
 }
 

@@ -120,7 +120,7 @@ export async function readPlan(argv: readonly string[]): Promise<Plan> {
   return {
     name,
     suite,
-    cases: chosen(await suite.cases(), values.only).filter(({ asRoot }) => !values.rootless || asRoot !== true),
+    cases: chosen(await suite.cases(), values.only),
     modes: values.mode?.split(',').map(modeOf) ?? (values.short ? inShort : suite.modes),
     short: values.short,
     json: values.json,
