@@ -20,13 +20,6 @@ const open: readonly OpenCase[] = [
       'after a program of tens of thousands of mappings has moved often the engines keep up to 600 MB, and others wait long',
   },
   {
-    suite: 'programs',
-    name: 'shared-family',
-    modes: ['chaos'],
-    reason:
-      'a member that ends while its set goes on to another node may make that move fail, and then it moves too seldom',
-  },
-  {
     suite: 'workloads',
     name: 'py-mp',
     modes: ['chaos'],

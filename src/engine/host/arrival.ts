@@ -27,26 +27,21 @@ import {
   type ThreadImage,
 } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
-import { mappedFiles, rangeKeys } from '../image/mapped_files.ts';
 import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
-import type { OnwardOrder } from '../image/onward_messages.ts';
-import { NotNow, sendOn, type OnwardSource, type Paused } from './send_on.ts';
 import { packSpace, unpackSpace, type PackedSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { filterFor } from '../image/restore.ts';
-import type { GoingOnPoint, HostContext } from './host_context.ts';
-import { Meeting } from '../link/meeting.ts';
+import type { HostContext } from './host_context.ts';
+import { MovingOn } from './moving_on.ts';
 import { ownTimeOffsets, readClock } from '../task/clocks.ts';
 import type { KnownWait } from '../task/marked_calls.ts';
 import { goOnHere } from './resumed_waits.ts';
-import { keepTimers, noTimers, startTimers } from '../image/timers.ts';
+import { noTimers, startTimers } from '../image/timers.ts';
 
 /** What brings a body. */
 const arriving: ReadonlySet<number> = new Set([frameType.space, frameType.image, frameType.pages, frameType.complete]);
 
-/** Milliseconds after which those that go on together have done so, or given up: more than home waits for each. */
-const companyLife = 300_000;
 /** In the words of `mosps`; before it runs it is arriving. */
 const shownStates: Readonly<Record<string, string>> = { running: 'guest', moving: 'moving', returning: 'returning' };
 
@@ -69,20 +64,32 @@ export class Guest {
   #state: 'preparing' | 'arriving' | 'ready' | 'running' | 'moving' | 'returning' | 'ended' = 'preparing';
   /** What another hosting node shows to bring the body. */
   #ticket = '';
-  readonly #surveyed = new Set<string>();
   /** The node that brings the body, if that is not its home. */
   #bringer: GuestLink | undefined;
-  #paused: Paused | undefined;
-  /** Those that go on with it. */
-  #company: Meeting<GoingOnPoint> | undefined;
+  readonly #movingOn: MovingOn;
   #since = Date.now();
 
   constructor(context: HostContext<Guest>, link: GuestLink, files = new GuestFiles(context.files, link, context.loop)) {
     this.#context = context;
     this.#link = link;
     this.#files = files;
+    this.#movingOn = new MovingOn({
+      context,
+      home: link,
+      files: this.#files,
+      body: () => this.#body!,
+      space: () => this.#readSpace(),
+      enter: (state) => this.#enter(state),
+    });
     link.onFrame = (frame) => this.onFrame(frame);
     link.onClose((error) => this.#end(error.message));
+  }
+
+  /** It begins to move on, or runs again; false where it does not come from the other of the two. */
+  #enter(state: 'moving' | 'running'): boolean {
+    const comes = this.#state === (state === 'moving' ? 'running' : 'moving');
+    if (comes) this.#state = state;
+    return comes;
   }
 
   status(): GuestStatus | undefined {
@@ -178,15 +185,15 @@ export class Guest {
       case frameType.measure:
         return tellUse(this.#link, body);
       case frameType.recall:
-        return this.#goHome('recalled');
+        return this.#movingOn.afterwards(() => this.#goHome('recalled'));
       case frameType.survey:
-        return this.#survey();
+        return this.#movingOn.survey(frame.id);
       case frameType.goOn:
-        return this.#goOn(frameJson(frame));
+        return this.#movingOn.goOn(frameJson(frame), frame.id);
       case frameType.wentOn:
         return this.#end('it went on to another node');
       case frameType.stay:
-        return this.#stay();
+        return this.#movingOn.stay();
       case frameType.mapped:
         return this.#files.onMapped(body, frame.id, frameJson(frame));
       case frameType.ended:
@@ -387,65 +394,6 @@ export class Guest {
     return bodySpace(this.#body!, (mapping, pid, live) => this.#files.imageOf(mapping, pid, live));
   }
 
-  #survey(): void {
-    const space = this.#readSpace();
-    for (const key of rangeKeys(space)) this.#surveyed.add(key);
-    this.#link.sendJson(frameType.surveyed, { files: mappedFiles(space) });
-  }
-
-  #companyOf(order: OnwardOrder['company']): Meeting<GoingOnPoint> | undefined {
-    if (!order) return undefined;
-    const { companies, loop } = this.#context;
-    const known = companies.get(order.id) ?? new Meeting<GoingOnPoint>(loop, order.size);
-    if (!companies.has(order.id)) loop.after(companyLife, () => companies.delete(order.id));
-    companies.set(order.id, known);
-    return known;
-  }
-
-  #goOn(order: OnwardOrder): void {
-    this.#company = this.#companyOf(order.company);
-    const company = this.#company;
-    const source: OnwardSource = {
-      body: this.#body!,
-      home: this.#link,
-      company,
-      surveyed: this.#surveyed,
-      space: () => this.#readSpace(),
-      pause: () => {
-        const free = this.#state === 'running';
-        if (free) this.#state = 'moving';
-        return free;
-      },
-      paused: (paused) => {
-        this.#paused = paused;
-        this.#files.writeBack(true); // the next node takes that for what home has
-        this.#files.still = true;
-      },
-      liveFile: (identity) => this.#files.descriptor(identity),
-    };
-    this.#context.loop.start(
-      () => sendOn(this.#context, order, source),
-      (error) => {
-        const failed = error instanceof Error ? error.message : String(error);
-        company?.fail(error instanceof Error ? error : new Error(failed));
-        this.#link.sendJson(frameType.goingOn, { failed, passing: error instanceof NotNow });
-        if (this.#state === 'moving') this.#stay();
-      },
-    );
-  }
-
-  /** It goes on here. */
-  #stay(): void {
-    this.#company?.fail(new NotNow('home has given it up'));
-    if (this.#state !== 'moving') return;
-    this.#state = 'running';
-    this.#files.still = false;
-    const { frozen = [], signals = [], timers = noTimers } = this.#paused ?? {};
-    if (frozen.length) keepTimers(this.#body!.stub, frozen[0].task, timers);
-    this.#body!.goOn(frozen, signals);
-    this.#paused = undefined;
-  }
-
   /** Whether this is the guest that a ticket was given out for. */
   admits(ticket: string): boolean {
     return this.#ticket !== '' && ticket === this.#ticket && this.#state === 'preparing';
@@ -475,7 +423,7 @@ export class Guest {
   #end(reason: string): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#company?.fail(new NotNow('one of them has ended'));
+    this.#movingOn.end();
     this.#context.log('guest.gone', { pid: this.#preparation?.pid, reason });
     const berth = this.#berth;
     const hostPid = this.#body?.stub.pid ?? berth?.body.tid ?? 0;

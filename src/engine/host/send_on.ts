@@ -10,7 +10,6 @@ import type { GoingOn, OnwardOrder } from '../image/onward_messages.ts';
 import { contentRanges } from '../image/capture.ts';
 import { rangeKeys } from '../image/mapped_files.ts';
 import type { SignalImage, SpaceImage, Timers } from '../image/image.ts';
-import type { GuestLink } from '../link/link.ts';
 import { packSpace } from '../image/packed_space.ts';
 import { sendPages } from '../image/page_stream.ts';
 import { connectHost, type Dialer } from '../image/dial.ts';
@@ -30,8 +29,9 @@ export interface Paused {
 
 export interface OnwardSource {
   readonly body: Body;
-  readonly home: GuestLink;
   space(): SpaceImage;
+  /** All of it is under way. */
+  tellHome(message: GoingOn): void;
   /** The mapped files that home was told of (`rangeKeys`). */
   readonly surveyed: ReadonlySet<string>;
   /** No more calls; false when the body is going home already. */
@@ -61,7 +61,7 @@ async function untilAlone(body: Body): Promise<void> {
 
 /** Freezes and sends the body. @throws whatever came in between before home heard that it is on its way */
 export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source: OnwardSource): Promise<void> {
-  const { body, home, company } = source;
+  const { body, company } = source;
   const link = await connectHost(dialer, to);
   try {
     const attached = link.expect([frameType.attached], attachDeadline);
@@ -94,8 +94,7 @@ export async function sendOn(dialer: Dialer, { to, ticket }: OnwardOrder, source
       contentRanges(body.hostPid, space, (identity) => source.liveFile(identity)),
     );
     const frozenFor = performance.now() - start;
-    const message: GoingOn = { signalsReceived, frozenFor, calls: body.calls.entries() };
-    home.sendJson(frameType.goingOn, message);
+    source.tellHome({ signalsReceived, frozenFor, calls: body.calls.entries() });
     link.sendFrame(frameType.complete, 0);
     await link.drained().catch(() => {}); // the next node tells home
   } finally {
