@@ -190,6 +190,7 @@ const processor: readonly Program[] = [
   program('tls'),
   program('tls-static', { source: 'tls.c', flags: ['-static'] }),
   program('rseq'),
+  program('rseq-sections'),
   program('fault-instruction'),
 ];
 

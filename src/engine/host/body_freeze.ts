@@ -3,6 +3,7 @@ import { mappings } from '../../sys/procfs.ts';
 import { eventWithin, type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { BodyThread } from './body_thread.ts';
+import { abortCriticalSection } from '../task/critical_section.ts';
 import { untilEnded } from '../task/freeze.ts';
 import { beginOfSleep } from '../task/stop_thread.ts';
 import { frozenTask, type FrozenTask } from '../task/frozen_task.ts';
@@ -57,6 +58,7 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     restoreMask(thread, at.task);
     const known = takeMark(at.task, at.task.registers());
     repeatUnseen(thread, at.task);
+    abortCriticalSection(at.task);
     const registers = at.task.registers();
     const noted = thread.waitsSince(registers) ?? known?.since;
     const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;

@@ -1,6 +1,7 @@
 /** Stopping all threads of a process at places where they can be captured. */
 import { SystemCallError } from '../../sys/errors.ts';
 import { canNameThreads } from '../../sys/descriptors.ts';
+import { abortCriticalSection } from './critical_section.ts';
 import { deliverAndStop } from '../../sys/own_stops.ts';
 import {
   childrenOfThread,
@@ -89,6 +90,7 @@ export async function freezeProcess(loop: Loop, pid: number): Promise<FrozenTask
     refuseBorrower(pid);
     // Not before: a thread that is made during the freeze would be traced from its birth, and stop unasked.
     for (const { task } of frozen.values()) task.setOptions(deputyOptions);
+    for (const { task } of frozen.values()) abortCriticalSection(task);
   } catch (error) {
     thaw(loop, pid, [...frozen.values()]);
     for (const tid of asked) letGo(loop, tid);
