@@ -322,6 +322,7 @@ const identity: readonly Program[] = [
 const families: readonly Program[] = [
   program('fork-wait'),
   program('fork-storm'),
+  program('fork-many', { secondsWhenMoving: 20 }),
   program('fork-pipes'),
   program('fork-orphan'),
   program('fork-zombies'),
