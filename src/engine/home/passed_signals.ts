@@ -2,7 +2,6 @@
 import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import type { SignalImage } from '../image/image.ts';
-import { SIGCONT } from '../task/default_actions.ts';
 
 /** Signals kept in case the body has left before it got them; a signal is on its way for milliseconds. */
 const rememberedSignals = 1024;
@@ -45,10 +44,4 @@ export class PassedSignals {
     const missed = Math.min(this.#count - received, this.#last.length);
     return missed > 0 ? this.#last.slice(-missed) : [];
   }
-}
-
-/** Those up to the last SIGCONT, and those that came after it. */
-export function splitAtContinue(signals: readonly SignalImage[]): [SignalImage[], SignalImage[]] {
-  const end = signals.findLastIndex(({ signal }) => signal === SIGCONT) + 1;
-  return [signals.slice(0, end), signals.slice(end)];
 }

@@ -15,6 +15,7 @@ import {
   namesThread,
   queueSignal,
   signalImage,
+  splitAtContinue,
   stopMask,
   withoutStops,
 } from '../image/pending_signals.ts';
@@ -174,7 +175,8 @@ export class BodySignals {
 
   /**
    * Home says that the process runs on: `held` threads do. Stop signals that wait in the kernel here are void, for SIGCONT
-   * came later; what arrived meanwhile is queued first, so that the handler of SIGCONT runs before anything else.
+   * came later. Of what arrived since then those are that came before SIGCONT; where home only says that a stop had been
+   * overtaken, the next one may be here already. It is queued first, so that the handler of SIGCONT runs before anything else.
    */
   release(held: readonly { thread: BodyThread; stop: StoppedTask }[]): void {
     const { stub } = this.#body;
@@ -184,7 +186,11 @@ export class BodySignals {
       waiting.map(({ stop }) => stop),
       ~stopMask,
     );
-    const carried = withoutStops(this.#later.splice(0)).map((signal) => ({ signal, carrier: this.#carrierOf(signal) }));
+    const [untilContinued, newer] = splitAtContinue(this.#later.splice(0));
+    const carried = [...withoutStops(untilContinued), ...newer].map((signal) => ({
+      signal,
+      carrier: this.#carrierOf(signal),
+    }));
     for (const { thread, stop } of held) {
       const own = carried.flatMap(({ signal, carrier }) => (carrier === thread ? [signal] : []));
       const isVoid = stop.event === 0 && stopSignals.has(stop.signal);

@@ -170,3 +170,9 @@ export function newSignals(taken: readonly SignalImage[], carried: readonly Sign
     return known < 0;
   });
 }
+
+/** Those up to the last SIGCONT, and those that came after it. */
+export function splitAtContinue(signals: readonly SignalImage[]): [SignalImage[], SignalImage[]] {
+  const end = signals.findLastIndex(({ signal }) => signal === SIGCONT) + 1;
+  return [signals.slice(0, end), signals.slice(end)];
+}
