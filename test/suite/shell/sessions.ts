@@ -233,27 +233,25 @@ const reading: Session = {
   ],
 };
 
-/** A job in the background comes to be stopped, and the shell to know it. */
-const stopped = line('until [[ $(jobs) == *Stopped* ]]; do sleep 0.02; done', /Stopped[^]*ready> $/);
+/** A job in the background comes to be stopped; the shell knows it before it prompts again, and says so there. */
+function stopsInBackground(command: string): Step {
+  return line(`${command} & until [[ $(jobs) == *Stopped* ]]; do sleep 0.02; done`, /Stopped[^]*ready> $/);
+}
 
 const background: Session = {
   name: 'background',
   steps: [
-    line('cat &', /ready> $/),
-    stopped,
+    stopsInBackground('cat'),
     line('fg', /\ncat\n$/),
     press(`to the front${enter}`, /to the front\nto the front\n$/),
     press(keys.endOfInput, /ready> $/),
-    line('(read -r l; echo "read $l") &', /ready> $/),
-    stopped,
+    stopsInBackground('(read -r l; echo "read $l")'),
     line('fg', /\)\n$/),
     press(`words${enter}`, /read words\nready> $/),
-    line('stty tostop; (echo loud) &', /ready> $/),
-    stopped,
+    stopsInBackground('stty tostop; (echo loud)'),
     line('fg; stty -tostop', /loud\nready> $/),
     line('(trap \'\' TTIN; read -r l; echo "status $?") & wait', /status 1[^]*ready> $/),
-    line('(stty -echo) &', /ready> $/),
-    stopped,
+    stopsInBackground('(stty -echo)'),
     line('kill -9 %1; until [[ $(jobs) != *Stopped* ]]; do sleep 0.02; done; jobs', /ready> $/),
     leave(),
   ],

@@ -6,7 +6,7 @@
  * stdout when the session begins (`Case.announces`); an answer that does not come is a complaint, and ends it.
  */
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
-import { writeSync } from 'node:fs';
+import { readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,7 +89,7 @@ class Typist {
       if ((this.#ended && !done()) || performance.now() > giveUp)
         throw new NoAnswerError(
           `Cannot read ${answer ?? screen}: ${this.#ended ? 'the program has ended' : 'it did not come'}; ` +
-            `it wrote ${JSON.stringify(this.#fresh.slice(-600))}; the screen:\n${this.#screen.text}`,
+            `it wrote ${JSON.stringify(this.#fresh.slice(-600))}; the screen:\n${this.#screen.text}\n${processes()}`,
         );
       await sleep(lookMs);
     }
@@ -98,6 +98,25 @@ class Typist {
   kill(): void {
     this.#terminal.kill('SIGKILL');
   }
+}
+
+/** Who is there and waits for what, for whoever looks into a failure. */
+function processes(): string {
+  const of = (pid: string): string => {
+    try {
+      const [stat = '', waits = '', status = ''] = ['stat', 'wchan', 'status'].map((name) =>
+        readFileSync(`/proc/${pid}/${name}`, 'latin1'),
+      );
+      const signals = [...status.matchAll(/^(...P|Sig...):\t(.*)$/gm)].map(([, name, set]) => `${name} ${set}`);
+      return `${stat.split(' ').slice(0, 9).join(' ')}  ${waits}  ${signals.join(' ')}`;
+    } catch {
+      return `${pid} has ended`;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(of)
+    .join('\n');
 }
 
 /** Without control sequences, carriage returns and bells. */
