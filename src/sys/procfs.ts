@@ -167,9 +167,15 @@ export interface SignalSets {
   caught: bigint;
 }
 
+/** Of a task that has ended: none at all. */
 export function signalSets(tid: number): SignalSets {
-  const fields = status(tid);
-  const mask = (name: string): bigint => BigInt('0x' + (fields.get(name) ?? '0'));
+  let fields: Map<string, string> | undefined;
+  try {
+    fields = status(tid);
+  } catch {
+    // it has ended
+  }
+  const mask = (name: string): bigint => BigInt('0x' + (fields?.get(name) ?? '0'));
   return {
     pending: mask('SigPnd') | mask('ShdPnd'),
     blocked: mask('SigBlk'),

@@ -71,6 +71,16 @@ export function reapAny(): { tid: number; status: TaskStatus } | undefined {
   return tid > 0 ? { tid, status: decode(arena.i32[statusAt >> 2]) } : undefined;
 }
 
+const endsSeen: { tid: number; status: TaskStatus }[] = [];
+
+/**
+ * Ends that somebody has met who waited for a stop (`RunningTask.waitStop`): the kernel tells of each once, and who looks after
+ * the task is often another one.
+ */
+export function takeEndsSeen(): { tid: number; status: TaskStatus }[] {
+  return endsSeen.length === 0 ? [] : endsSeen.splice(0);
+}
+
 /** A pending event of one task, without waiting. */
 export function reap(tid: number): TaskStatus | undefined {
   return call(nr.wait4, tid, arena.address + statusAt, waitAll | waitNoHang, 0) === tid
@@ -201,7 +211,10 @@ export class RunningTask {
   waitStop(milliseconds = 5000): StoppedTask {
     const status = eventWithin(this.tid, milliseconds);
     if (!status) throw new StopTimeout(this.tid, milliseconds);
-    if (status.kind !== 'stopped') throw new TaskEnded(this.tid, status);
+    if (status.kind !== 'stopped') {
+      endsSeen.push({ tid: this.tid, status });
+      throw new TaskEnded(this.tid, status);
+    }
     return new StoppedTask(this.tid, status.signal, status.event);
   }
 }

@@ -327,6 +327,7 @@ const families: readonly Program[] = [
   program('fork-orphan'),
   program('fork-zombies'),
   program('fork-sigchld'),
+  program('fork-killed'),
   program('fork-threads'),
   program('fork-groups'),
   program('fork-long'),

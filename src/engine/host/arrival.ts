@@ -3,7 +3,7 @@
  * Until `go` nothing of the guest runs here, and either side may give up without harm.
  */
 
-import { type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
+import { isGone, type StoppedTask, type TaskStatus } from '../../sys/ptrace.ts';
 import { frameType } from '../../wire/frames.ts';
 import { admit, assertSameVdso } from './admission.ts';
 import { Assembly } from './assembly.ts';
@@ -126,6 +126,7 @@ export class Guest {
     try {
       this.#handle(frame);
     } catch (error) {
+      if (this.#state === 'running' && isGone(error)) return; // its end is told when the loop comes to it
       const reason = error instanceof Error ? error.message : String(error);
       this.#context.log('guest.failed', { pid: this.#preparation?.pid, state: this.#state, reason });
       if (this.#state === 'preparing' || this.#state === 'arriving' || this.#state === 'ready')

@@ -127,7 +127,7 @@ export class BodySignals {
 
   /** Queues signals in a thread that is coming to a stop. */
   queueWhenStopped(thread: BodyThread, signals: readonly SignalImage[]): void {
-    const stop = thread.awaitStop(); // if it ended, its siblings report that to the loop
+    const stop = thread.awaitStop();
     if (stop) this.queueInto(thread, stop, signals);
   }
 

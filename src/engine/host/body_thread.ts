@@ -240,7 +240,7 @@ export class BodyThread {
     return stop;
   }
 
-  /** Waits for a stop that was asked for; undefined when the thread ended. */
+  /** Waits for a stop that was asked for; undefined when the thread ended, which the loop then tells. */
   awaitStop(): StoppedTask | undefined {
     try {
       return this.running.waitStop();

@@ -193,7 +193,7 @@ export function runHandler(thread: BodyThread, stop: StoppedTask): StoppedTask |
   try {
     begun = deliverAndStop(stop).waitStop();
   } catch (error) {
-    if (error instanceof TaskEnded) return undefined; // its siblings report that
+    if (error instanceof TaskEnded) return undefined;
     throw error;
   }
   const frame = begun.registers().number('rsp');

@@ -7,7 +7,7 @@
 import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { Epoll, EPOLLET, EPOLLIN } from '../../sys/descriptors.ts';
-import { reapAny, type TaskStatus } from '../../sys/ptrace.ts';
+import { reapAny, takeEndsSeen, type TaskStatus } from '../../sys/ptrace.ts';
 
 export type Handler = (events: number) => void;
 
@@ -112,6 +112,14 @@ export class Loop {
     }
   }
 
+  /** Whoever waited for a stop and met an end may not be the one who looks after the task. */
+  #tellEnds(): void {
+    for (const { tid, status } of takeEndsSeen()) {
+      const handler = this.#tasks.get(tid);
+      if (handler) this.#guard(() => handler(status));
+    }
+  }
+
   /** Runs `body` after some time. @returns a function that cancels it */
   after(milliseconds: number, body: () => void): () => void {
     const timer = { at: performance.now() + milliseconds, run: body };
@@ -192,6 +200,7 @@ export class Loop {
 
   #turn(): void {
     this.#runTimers();
+    this.#tellEnds();
     if (this.#poll()) return this.#worked();
     if (this.#dispatch(0)) return this.#worked();
     if (this.#continuations) return;
