@@ -70,6 +70,8 @@ export interface Line {
   readonly mode: Mode;
   /** `null`: skipped, `why` says what is missing. */
   readonly ok: boolean | null;
+  /** It did something else than at home; a case that is not `ok` for another reason was away too little, or broke down. */
+  readonly wrong: boolean;
   readonly moves: number;
   /** How often it came home by itself, and for which reasons. */
   readonly comeHome: number;
@@ -90,7 +92,7 @@ export function emptyLine(
   why: string,
 ): Line {
   const nothing = { moves: 0, comeHome: 0, reasons: {}, forwarded: 0, cpu: 0, cpuAway: 0, seconds: 0, secondsHome: 0 };
-  return { suite, case: one.name, mode, ok, ...nothing, why };
+  return { suite, case: one.name, mode, ok, wrong: false, ...nothing, why };
 }
 
 export interface Summary {

@@ -49,6 +49,15 @@ export function judge(rules: Rules, mode: Mode, reference: Reference, found: Fou
   return faults;
 }
 
+/**
+ * Whether the program did something else than at home, which nothing excuses. That it was away too little, or that a wait ended
+ * late, may be for lack of CPU.
+ */
+export function isWrong(rules: Rules, reference: Reference, found: Found): boolean {
+  if (found.complaint.includes(' ended late: ')) return false;
+  return !outcomeFaults(rules, reference, found).next().done;
+}
+
 function* outcomeFaults(rules: Rules, reference: Reference, found: Found): Generator<string> {
   if (rules.ends !== undefined && reference.status !== rules.ends) {
     yield `ended with ${reference.status} at home without us, ${rules.ends} expected: ${reference.complaint}`;

@@ -73,7 +73,7 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
         run.references.set(one.name, reference);
         return runCase(setting, one, mode, reference);
       });
-      if (line.ok === false && run.plan.gate && !second) {
+      if (line.ok === false && !line.wrong && run.plan.gate && !second) {
         // At greater length: where CPUs are scarce, the commands that move a program may take as long as it runs.
         const again = { one: one.longer ?? one, mode };
         secondTries.set(again, line.why);

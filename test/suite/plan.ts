@@ -72,7 +72,7 @@ export interface Plan {
   /** The short form: some modes are for some of the cases only. */
   readonly short: boolean;
   readonly json: boolean;
-  /** For CI: what is known to be open is named and left out, and a case that fails gets a second try, which is said. */
+  /** For CI: what is known to be open is named and left out, and a case that was away too little gets a second try, which is said. */
   readonly gate: boolean;
   /** No process of ours runs as root. */
   readonly rootless: boolean;

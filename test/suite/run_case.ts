@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuBetween, type CpuSnapshot, takeCpuSnapshot } from './accounting.ts';
 import type { Case, Line, Mode } from './case.ts';
 import { saveFailure } from './evidence.ts';
-import { judge, type Reference } from './judge.ts';
+import { isWrong, judge, type Reference } from './judge.ts';
 import type { Lab } from './lab.ts';
 import { moveAbout } from './modes.ts';
 import { clear, digestOf, type Ended, Running } from './running.ts';
@@ -65,7 +65,8 @@ export async function runCase(setting: Setting, one: Case, mode: Mode, reference
     complaint: running.complaint(),
     reasons: watch.reasons,
   };
-  const faults = judge({ ...one, movesWanted: setting.movesWanted }, mode, reference, found);
+  const rules = { ...one, movesWanted: setting.movesWanted };
+  const faults = judge(rules, mode, reference, found);
   if (faults.length > 0) faults.push(`see ${await saveFailure(where)}`);
   return {
     suite: setting.suite,
@@ -75,6 +76,7 @@ export async function runCase(setting: Setting, one: Case, mode: Mode, reference
     moves: found.moves,
     secondsHome: round(reference.seconds),
     ok: faults.length === 0,
+    wrong: isWrong(rules, reference, found),
     why: faults.join('; '),
   };
 }
