@@ -13,36 +13,26 @@ import { isDue } from '../wire/identity/found_cluster.ts';
 import { IdentityStore } from '../wire/identity/identity_store.ts';
 import { doctor as command } from './commands/node_verbs.ts';
 import { withDaemon } from './daemon_client.ts';
+import { finding, type Finding } from './finding.ts';
 import { writeOut } from './output.ts';
+import { peerFindings } from './peer_findings.ts';
 import { perform } from './run_command.ts';
 import { colour, type Colour } from './terminal.ts';
-
-interface Finding {
-  what: string;
-  /** `worse`: it works, but not as well. */
-  state: 'ok' | 'worse' | 'missing';
-  /** What was found, and if it is not well, what it costs or how to mend it. */
-  text: string;
-}
 
 const COLOURS: Readonly<Record<Finding['state'], Colour>> = { ok: 'green', worse: 'yellow', missing: 'red' };
 
 export const doctor = (args: readonly string[]): Promise<number> => perform(command, args, examine);
 
 async function examine(line: CommandLine<typeof command.options>): Promise<number> {
-  const findings = [...machine(), ...configuration(), ...(await daemons())];
+  const peer = line.values.get('peer');
+  const findings =
+    peer === undefined ? [...machine(), ...configuration(), ...(await daemons())] : await peerFindings(peer);
   if (line.flags.has('json')) writeOut(jsonLine(findings));
   else
     for (const { what, state, text } of findings)
       writeOut(`${colour(state.padEnd(8), COLOURS[state])}${what}: ${text}\n`);
   return findings.some(({ state }) => state === 'missing') ? EXIT.failed : EXIT.done;
 }
-
-const finding = (what: string, holds: boolean, texts: { ok: string; otherwise: string; worse?: boolean }): Finding => ({
-  what,
-  state: holds ? 'ok' : texts.worse === true ? 'worse' : 'missing',
-  text: holds ? texts.ok : texts.otherwise,
-});
 
 function machine(): Finding[] {
   const [major = 0, minor = 0] = release()

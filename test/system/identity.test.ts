@@ -59,10 +59,19 @@ describe('mosix init, token, join, revoke and leave', { skip }, () => {
     assert.match(modes.stdout.toString(), /^700 \/var\/lib\/mosix$/m);
     for (const file of ['authority.key', 'node.key', 'node.crt', 'charter.json'])
       assert.match(modes.stdout.toString(), new RegExp(`^600 /var/lib/mosix/${file}$`, 'm'));
+    const before = await mosix(home, 'doctor', '--peer', n2.address);
+    assert.match(
+      before.stdout.toString(),
+      /port of the daemons: \S+ port 7100: nothing accepts connections there; open it/,
+    );
+    assert.equal(before.code, 1);
     await done(n2, 'join', await token());
     await done(n3, 'join', await token());
     for (const host of [home, n2, n3]) await sees(host, { home: 'up', n2: 'up', n3: 'up' });
     assert.match(await done(n3, 'cluster'), /cluster "lab", charter 3: 3 nodes/);
+    const found = await done(home, 'doctor', '--peer', 'n2');
+    for (const what of ['port of the daemons', 'port of the engines', 'link', 'clock', 'version', 'kernel'])
+      assert.match(found, new RegExp(`^ok +${what}: `, 'm'));
     await refused(n2, /in the cluster "lab"; mosix leave/, 'join', await token());
     await refused(n2, /authority is at the node "home"; do it there/, 'token');
   });

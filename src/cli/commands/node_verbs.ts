@@ -72,14 +72,23 @@ export const doctor = describeCommand({
   name: 'mosix doctor',
   verb: 'doctor',
   summary: 'what this machine lacks, what that costs, and the way out',
-  usage: ['[--json]'],
+  usage: ['[--json]', '--peer NODE [--json]'],
   about: [
     'Looks at what a node needs of its machine: kernel, rights, configuration, daemons, other nodes. Says of each ' +
       'whether it is there, and if not, what that costs and what to do. Changes nothing.',
   ],
-  options: { json: { text: 'a list of {what, state, text}' } },
+  options: {
+    peer: {
+      value: { name: 'NODE', kind: 'node' },
+      text: 'whether NODE and this node can work together: ports, clock, version, kernel',
+    },
+    json: { text: 'a list of {what, state, text}' },
+  },
   operands: [],
-  examples: [['mosix doctor', 'when something does not work']],
+  examples: [
+    ['mosix doctor', 'when something does not work'],
+    ['mosix doctor --peer n2', 'when a node is down, or programs do not move there (as root)'],
+  ],
   exits: [
     ['0', 'nothing that is needed is missing'],
     ['1', 'something is'],

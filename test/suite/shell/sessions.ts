@@ -269,7 +269,11 @@ const shells: Session = {
     line('kill %1; wait 2>&-; exit 4', /exit\n[^]*ready> $/),
     line('echo status $?'),
     line('set +m; sleep 1000 & jobs; kill %1; wait 2>&-; set -m', /Running[^]*ready> $/),
-    line('bash -c \'set -m; sh -c "kill -STOP \\$\\$"; jobs; kill -9 %1; wait; jobs\' 2>&1', /ready> $/),
+    // Not `wait`: to whom the end of a stopped job has not come yet, bash says that the job is stopped, natively, too.
+    line(
+      'bash -c \'set -m; sh -c "kill -STOP \\$\\$"; jobs; kill -9 %1; while [[ $(jobs) = *Stopped* ]]; do sleep 0.02; done; jobs\' 2>&1',
+      /ready> $/,
+    ),
     line('ulimit -n 77; ulimit -Sn; ulimit -c 0; ulimit -c; umask 027; umask'),
     line('{ time -p true; } 2>/dev/null; echo $?'),
     line('sh -c \'echo "$0 $1"\' name arg; command -v true; type cd'),

@@ -126,11 +126,12 @@ function plain(text: string): string {
     .replaceAll(/[\r\u0007]/g, '');
 }
 
-/** `[1] 4711` when a job begins, `[1]+  4711 Running` in the list. */
+/** `[1] 4711` when a job begins, `[1]+  4711 Running` in the list, `line 1:  4711 Killed` when one is killed. */
 function withoutIds(text: string): string {
   return text
     .replaceAll(/^(.*\[\d+\][-+]?) +\d+\b/gm, '$1 PID')
     .replaceAll(/(job \d+)\[\d+\]/g, '$1[PID]')
+    .replaceAll(/(: line \d+:) +\d+ (?=[A-Z])/g, '$1 PID ')
     .replaceAll(/pts\/\d+/g, 'pts/N');
 }
 
