@@ -16,7 +16,7 @@ import type { Progress } from '../image/departure_types.ts';
 import type { FileImage } from '../image/image.ts';
 import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
-import { mappedFiles, rangeKeys, type WantedFile } from '../image/mapped_files.ts';
+import { mappedFiles, rangeKeys, type WantedFile, wantedKeys } from '../image/mapped_files.ts';
 import { OpenWatch } from './open_watch.ts';
 import { ReadGrants } from './read_grants.ts';
 import { mostLiveBytes, otherSharer } from './sole_mapper.ts';
@@ -28,6 +28,8 @@ const O_WRONLY = 1;
 const answerDeadline = 30_000;
 /** Bytes per frame. */
 const chunk = 512 * 1024;
+/** Parts of files that are remembered for the next move. */
+const mostSurveyed = 4096;
 
 /** What a hosting node asks when its guest maps a file. */
 export interface FileWish {
@@ -51,6 +53,8 @@ export class FileSupply {
   /** In the order of their announcement: both sides name a file by its index. */
   readonly #known: FileImage[] = [];
   readonly #announced = new Set<string>();
+  /** Single parts of files, the latest last. */
+  #surveyed: WantedFile[] = [];
   readonly #reads: ReadGrants;
 
   constructor(options: { loop: Loop; node: string; pid: number; identify: IdentifyFile }) {
@@ -81,6 +85,21 @@ export class FileSupply {
     const next = new FileSupply({ loop: this.#loop, node: this.#node, pid: this.#pid, identify: this.#identify });
     next.files.share(this.files);
     return next;
+  }
+
+  /**
+   * What the body maps, as its hosting node says.
+   * @returns with what it mapped when it was looked at before: a program that loads and drops files may map that again
+   */
+  withEarlier(mapped: readonly WantedFile[]): WantedFile[] {
+    const ofNow = new Set(wantedKeys(mapped));
+    const earlier = this.#surveyed.filter(
+      (one) =>
+        !wantedKeys([one]).some((key) => ofNow.has(key)) && this.files.descriptor(one.file.identity) !== undefined,
+    );
+    const parts = mapped.flatMap(({ file, ranges }) => ranges.map((range): WantedFile => ({ file, ranges: [range] })));
+    this.#surveyed = [...earlier, ...parts].slice(-mostSurveyed);
+    return [...mapped, ...earlier];
   }
 
   /** The files that a body maps, as its hosting node says. @throws StaysHome when home does not know one of them */

@@ -68,7 +68,8 @@ export class OnwardMove {
   ): Promise<{ move: OnwardMove; left: GoingOn; frozenAt: number; begunStopped: boolean }> {
     const { pid, node, progress } = traveller;
     progress('connect', 0, 0);
-    const { files } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
+    const { files: mapped } = await traveller.ask<{ files: WantedFile[] }>(frameType.survey, {}, frameType.surveyed);
+    const files = traveller.supply.withEarlier(mapped);
     const move = await OnwardMove.#prepare(context, peer, { ...traveller, files }, company);
     try {
       await holdAt('onward-prepared', pid, context);

@@ -27,6 +27,7 @@ import {
   type ThreadImage,
 } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
+import { mappedFiles, wantedKeys } from '../image/mapped_files.ts';
 import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import { packSpace, unpackSpace, type PackedSpace } from '../image/packed_space.ts';
@@ -54,6 +55,8 @@ export class Guest {
   #berth: Berth | undefined;
   #family: Family | undefined;
   #assembly: Assembly | undefined;
+  /** The parts of files that were sent ahead, or were here (`wantedKeys`). */
+  readonly #announced = new Set<string>();
   #image: ProcessImage | undefined;
   #body: Body | undefined;
   /** What the body uses before it has begun: looked up while home decides. */
@@ -227,6 +230,7 @@ export class Guest {
       assertSameVdso(p, berth.body.tid);
       filterFor(p.stubBase, false);
     }
+    for (const key of wantedKeys(p.files)) this.#announced.add(key);
     const missing = p.files.map(({ file, ranges }) => this.#files.use(file).missing(ranges));
     this.#link.sendJson(frameType.prepared, { missing, ticket: this.#ticket });
   }
@@ -247,6 +251,9 @@ export class Guest {
 
   #build(space: SpaceImage): void {
     this.#state = 'arriving';
+    // Its content would be missing here, and read as zeros.
+    if (!wantedKeys(mappedFiles(space)).every((key) => this.#announced.has(key)))
+      throw new Error('it maps a part of a file that was not announced');
     const files = space.files.map((file) => this.#files.use(file));
     this.#assembly!.map(space, files);
   }

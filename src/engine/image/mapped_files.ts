@@ -17,8 +17,14 @@ export function mappedFiles(space: AddressSpace): WantedFile[] {
   });
 }
 
-export function rangeKeys(space: AddressSpace): string[] {
-  return space.mappings
-    .filter((m) => m.file >= 0)
-    .map((m) => `${space.files[m.file].identity} ${m.offset} ${m.end - m.start}`);
+/** Names for parts of files, to be looked up by. */
+export function wantedKeys(wanted: readonly WantedFile[]): string[] {
+  return wanted.flatMap(({ file, ranges }) => ranges.map((range) => keyOf(file, range.address, range.length)));
 }
+
+/** Those of all files that are mapped, live ones too. */
+export function rangeKeys({ mappings, files }: AddressSpace): string[] {
+  return mappings.filter((m) => m.file >= 0).map((m) => keyOf(files[m.file], m.offset, m.end - m.start));
+}
+
+const keyOf = ({ identity }: FileImage, offset: number, length: number): string => `${identity} ${offset} ${length}`;
