@@ -31,6 +31,20 @@ export function queueReturned(stub: Stub, tasks: readonly StoppedTask[], signals
   });
 }
 
+/**
+ * What came while the thread was traced, and means nothing to the wait that it is to go back into (`isUnheard`): a traced task
+ * keeps what others would never see.
+ */
+export function dropUnheard(stub: Stub, task: StoppedTask): void {
+  const { pending } = signalSets(task.tid);
+  let unheard = 0n;
+  for (let signal = 1; signal <= 64; signal++)
+    if ((pending & bitOf(signal)) !== 0n && isUnheard(task, signal)) unheard |= bitOf(signal);
+  if (unheard === 0n) return;
+  using session = stub.borrow(task);
+  while (takeOne(stub, session, unheard));
+}
+
 /** SIGCONT came while stop signals were being queued that are older: if it came before one of them, it was made void. */
 function takeStopsBack(stub: Stub, session: Injection, by: { pid: number; tid: number }): void {
   if ((signalSets(by.tid).pending & bitOf(SIGCONT)) !== 0n) return; // they were made void

@@ -23,7 +23,7 @@ import {
   setProcessState,
   setThreadContext,
 } from '../image/restore.ts';
-import { queueReturned, setContinueAction } from './returned_signals.ts';
+import { dropUnheard, queueReturned, setContinueAction } from './returned_signals.ts';
 import { withSpareDescriptors } from '../task/spare_descriptors.ts';
 import { layout, mapAnonymous, syscallInstruction, type InjectedCall, type Stub } from '../task/stub.ts';
 import { goOnAtHome } from '../task/thaw.ts';
@@ -273,6 +273,7 @@ export function resumeAtHome(
     if (child) restoreLodger(stub, child, { ...lodger, signals }, instruction);
     return child && parent ? [{ parent, child }] : [];
   });
+  if (tasks.length === 1) dropUnheard(stub, main);
   stub.remove(main, instruction);
   const free = tasks.filter((task) => !couples.some(({ parent }) => parent === task));
   for (const task of free) {
