@@ -312,7 +312,6 @@ const refinements: Readonly<Partial<Record<string, (call: Call) => Plan | undefi
   fcntl: (call) => byCommand(call, fcntlCommands, { command: 1, carrier: 2 }),
   prctl: planPrctl,
   semctl: planSemaphores,
-  shmat: () => comeHome('it attaches System V shared memory'),
   shmctl: (call) => byCommand(call, shmctlCommands, { command: 1, carrier: 2 }),
   msgctl: (call) => byCommand(call, msgctlCommands, { command: 1, carrier: 2 }),
   setsockopt: planSocketOption,

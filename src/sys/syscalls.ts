@@ -584,8 +584,8 @@ const rows = (sizes: StructSizes): Readonly<Record<SyscallName, Row>> => ({
 
   // System V and POSIX IPC
   shmget: forward(value, value, value),
-  shmat: home(value, address, value),
-  shmdt: home(address),
+  shmat: special(value, value, value),
+  shmdt: special(value),
   shmctl: noted(forward(value, value, address), 'by command'),
   semget: forward(value, value, value),
   semop: eintr(forward(value, input(upTo(tooMany * sizes.sembuf, uints(2, sizes.sembuf))), value)),

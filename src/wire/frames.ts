@@ -110,6 +110,10 @@ export const frameType = {
   readEnd: 54,
   /** both ways, after the pages: that was all. */
   complete: 55,
+  /** hosting → home: the program attaches System V shared memory; answered by `mapped`. */
+  attachSegment: 56,
+  /** hosting → home: it is attached at another place than home's answer said, or not at all. */
+  moveSegment: 57,
 } as const;
 
 /** Home's reply to `thread` when all its slots are taken: no error that a program may see (linux/errno.h: ENOTSUPP). */

@@ -168,7 +168,7 @@ const memory: readonly Program[] = [
   program('shared-family', { moves: 'started' }),
   // Not remote: what was mapped away, to read it, is a copy that may get old (docs/internals/sharing.md).
   program('shared-reader', { modes: ['home', 'moved', 'ping-pong', 'chaos'] }),
-  program('shared-sysv', { mayComeHome: true }),
+  program('shared-sysv'),
   program('mapping-churn'),
   program('mremap'),
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'], endsAtHome: true }),

@@ -36,6 +36,7 @@ import type { GoingOn } from '../image/onward_messages.ts';
 import { Recalls } from './recalls.ts';
 import { setMemoryLimits } from '../image/restore.ts';
 import { resumeUntouched } from './resume_untouched.ts';
+import { forSegments, type SegmentHome } from './segment_requests.ts';
 import { SharingSet, type SetMember } from './sharing_set.ts';
 import type { Stub } from '../task/stub.ts';
 import type { DepartureNotes } from './unfinished.ts';
@@ -121,7 +122,7 @@ export class Absence implements Traveller, SetMember {
     this.#set = options.set;
     this.#set?.join(this);
     this.#question = new Question(context.loop);
-    this.#live = new LiveAtHome(options.supply, () => this.callHome());
+    this.#live = new LiveAtHome(options.supply, { recall: () => this.callHome(), company: () => this.company });
     this.#recalls = new Recalls(context.loop);
     this.#gauge = new BodyGauge(context.loop, options.left?.cpuTime ?? 0);
     const events = {
@@ -153,6 +154,10 @@ export class Absence implements Traveller, SetMember {
   /** Itself and those that share its memory: they move together. */
   get company(): number[] {
     return this.#set?.pids ?? [this.pid];
+  }
+
+  get #segments(): SegmentHome {
+    return { deputy: this.#deputy, supply: this.#supply, link: this.#link, company: this.company };
   }
 
   get deputy(): Deputy {
@@ -236,7 +241,7 @@ export class Absence implements Traveller, SetMember {
       case frameType.ended:
         return this.#onBodyEnded(frameJson<TaskStatus>(frame));
       default:
-        if (this.#supply.takes(this.#link, frame)) return;
+        if (this.#supply.takes(this.#link, frame) || forSegments(this.#segments, frame)) return;
         throw new RangeError(`Cannot take a frame of type ${frame.type} from node ${this.peer.name}`);
     }
   }

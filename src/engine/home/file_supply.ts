@@ -5,21 +5,25 @@
 import fs from 'node:fs';
 import { descriptorOf } from '../../sys/descriptors.ts';
 import { kernel } from '../../sys/kernel.ts';
-import { livingThread } from '../../sys/procfs.ts';
+import { livingThread, mappings, type Mapping } from '../../sys/procfs.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { frameHeader, frameType } from '../../wire/frames.ts';
 import type { AddressSpace } from '../image/image.ts';
-import { liveImage, type IdentifyFile } from '../image/capture.ts';
+import { keyOfLive, liveImage, type IdentifyFile } from '../image/capture.ts';
 import { StaysHome } from '../image/stays_home.ts';
 import type { Progress } from '../image/departure_types.ts';
 import type { FileImage } from '../image/image.ts';
 import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { mappedFiles, rangeKeys, type WantedFile, wantedKeys } from '../image/mapped_files.ts';
+import { dataRanges } from '../image/live_files.ts';
+import { fileKey } from '../image/mapping_key.ts';
+import { pathOfMapped } from '../image/mapping_source.ts';
+import { AttachWatch, attachedByUs } from './attach_watch.ts';
 import { OpenWatch } from './open_watch.ts';
 import { ReadGrants } from './read_grants.ts';
-import { mostLiveBytes, otherSharer } from './sole_mapper.ts';
+import { mappersAmong, mostLiveBytes, otherSharer } from './sole_mapper.ts';
 import { MappedFiles } from './take_back.ts';
 
 const O_RDONLY = 0;
@@ -42,10 +46,28 @@ export interface FileWish {
   index?: number;
 }
 
+/** Home's answer to a guest that attaches System V shared memory. */
+export type AttachedSegment =
+  | { comeHome: string; failed?: undefined }
+  | { failed: number; comeHome?: undefined }
+  | {
+      comeHome?: undefined;
+      failed?: undefined;
+      file: FileImage;
+      attached: {
+        address: number;
+        length: number;
+        /** Nobody of those that are away together has it attached yet: these parts of it have content. */
+        parts?: Range[];
+      };
+    };
+
 export class FileSupply {
   readonly files = new MappedFiles();
   /** Tells when somebody opens a file that the process maps shared and writable. */
   readonly watch: OpenWatch;
+  /** Tells when somebody attaches a segment of System V shared memory that the process has attached. */
+  readonly attachments: AttachWatch;
   readonly #loop: Loop;
   readonly #node: string;
   readonly #pid: number;
@@ -60,6 +82,7 @@ export class FileSupply {
   constructor(options: { loop: Loop; node: string; pid: number; identify: IdentifyFile }) {
     this.#loop = options.loop;
     this.watch = new OpenWatch(options.loop);
+    this.attachments = new AttachWatch(options.loop);
     this.#reads = new ReadGrants(options.loop, options.pid);
     this.#node = options.node;
     this.#pid = options.pid;
@@ -77,6 +100,7 @@ export class FileSupply {
     child.files.share(this.files);
     child.#known.push(...this.#known);
     for (const key of this.#announced) child.#announced.add(key);
+    for (const identity of child.files.segments) child.attachments.add(child.files.descriptor(identity)!);
     return child;
   }
 
@@ -117,8 +141,8 @@ export class FileSupply {
     this.files.rememberAll(this.#view, this.#identify, space);
     this.watchLive();
     const isHere = (file: FileImage): boolean => this.files.descriptor(file.identity) !== undefined;
-    const mappings = space.mappings.filter((m) => m.file < 0 || isHere(space.files[m.file]));
-    for (const key of rangeKeys({ ...space, mappings })) this.#announced.add(key);
+    const there = space.mappings.filter((m) => m.file < 0 || isHere(space.files[m.file]));
+    for (const key of rangeKeys({ ...space, mappings: there })) this.#announced.add(key);
     const wanted = mappedFiles(space).filter(({ file }) => isHere(file));
     for (const { file } of wanted) this.#know(file);
     return wanted;
@@ -126,11 +150,13 @@ export class FileSupply {
 
   watchLive(): void {
     for (const identity of this.files.live.keys()) this.watch.add(this.files.descriptor(identity)!);
+    for (const identity of this.files.segments) this.attachments.add(this.files.descriptor(identity)!);
   }
 
   /** What the program wrote away to a file that it maps shared. @throws RangeError when it maps no such file */
   writeBack({ identity, offset, data }: { identity: string; offset: number; data: string }): void {
-    const descriptor = this.files.live.has(identity) ? this.files.descriptor(identity) : undefined;
+    const isLive = this.files.live.has(identity) || this.files.segments.has(identity);
+    const descriptor = isLive ? this.files.descriptor(identity) : undefined;
     if (descriptor === undefined) throw new RangeError('Cannot write to a file that the program does not map shared');
     fs.writeSync(descriptor, Buffer.from(data, 'base64'), 0, undefined, offset);
   }
@@ -154,6 +180,7 @@ export class FileSupply {
   close(): void {
     this.files.free();
     this.watch.close();
+    this.attachments.close();
     this.#reads.close();
   }
 
@@ -246,6 +273,35 @@ export class FileSupply {
     return { file };
   }
 
+  /** The deputy has just attached it. @param company those that are away together, the process among them */
+  attach(mapping: Mapping, company: readonly number[]): AttachedSegment {
+    const view = this.#view;
+    const length = mapping.end - mapping.start;
+    if (length > mostLiveBytes) return { comeHome: `it attaches ${length >> 20} MB of System V shared memory` };
+    const file = this.#identify(mapping, view, true);
+    this.files.remember(file, pathOfMapped(view, mapping), mapping);
+    const descriptor = this.files.descriptor(file.identity)!;
+    attachedByUs(descriptor);
+    this.watchLive();
+    const key = fileKey(mapping, view);
+    const sharer = otherSharer(this.#pid, { keys: [key], names: [], companions: company });
+    if (sharer) return { comeHome: `it shares memory with process ${sharer.pid} (${sharer.name})` };
+    this.#know(file);
+    const attached = { address: mapping.start, length };
+    const others = company.filter((other) => other !== this.#pid);
+    if (mappersAmong(others, key).length > 0 || countOf(view, mapping) > 1) return { file, attached };
+    const parts = dataRanges(descriptor, { start: 0, end: length, offset: 0 });
+    return { file, attached: { ...attached, parts } };
+  }
+
+  /** Whether somebody else has a segment attached that these processes, which are away together, have attached as well. */
+  hasStranger(descriptor: number, company: readonly number[]): boolean {
+    const identity = [...this.files.segments].find((one) => this.files.descriptor(one) === descriptor);
+    const key = identity && keyOfLive(identity);
+    if (!key || mappersAmong(company, key).length === 0) return false;
+    return otherSharer(this.#pid, { keys: [key], names: [], companions: company }) !== undefined;
+  }
+
   #identifyDescriptor(wish: FileWish): { file: FileImage } | { comeHome: string } | { failed: number } {
     const view = this.#view;
     const path = `/proc/${view}/fd/${wish.fd}`;
@@ -275,6 +331,11 @@ export class FileSupply {
       return { failed: error instanceof Error && 'code' in error && error.code === 'ENOENT' ? EBADF : EACCES };
     }
   }
+}
+
+/** How often a process maps the file of a mapping. */
+function countOf(pid: number, { device, inode, name }: Mapping): number {
+  return mappings(pid).filter((m) => m.inode === inode && m.device === device && m.name === name).length;
 }
 
 /** fdinfo gives the flags in octal; O_ACCMODE is 3. */

@@ -9,13 +9,16 @@ import type { KnownFiles } from './take_back.ts';
 
 export class LiveAtHome {
   readonly #recall: () => void;
+  readonly #company: () => readonly number[];
   #supply: FileSupply;
   /** Why the process was called back; else empty. */
   reason = '';
 
-  constructor(supply: FileSupply, recall: () => void) {
+  /** @param company those that are away together, the process among them */
+  constructor(supply: FileSupply, { recall, company }: { recall: () => void; company: () => readonly number[] }) {
     this.#supply = supply;
     this.#recall = recall;
+    this.#company = company;
   }
 
   /** From now on: the files of this supply. */
@@ -23,6 +26,10 @@ export class LiveAtHome {
     this.#supply = supply;
     supply.watch.onOpen = () => this.#bringHome('somebody opened a file that it maps shared');
     if (supply.watch.opened) supply.watch.onOpen();
+    supply.attachments.onAttach = (descriptor) => {
+      if (supply.hasStranger(descriptor, this.#company()))
+        this.#bringHome('somebody attached System V shared memory that it has attached');
+    };
   }
 
   /** Whether a call that writes through a descriptor writes to such a file: only at home the two are one. */

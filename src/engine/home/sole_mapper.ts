@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { flaggedMappings, livingThread, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
 import { isUnnamedMemory } from '../image/live_files.ts';
+import { fileKey, hasFile, isSegment, isSegmentKey, linesOf } from '../image/mapping_key.ts';
 import { StaysHome } from '../image/stays_home.ts';
 import type { AddressSpace } from '../image/image.ts';
 
@@ -35,14 +36,13 @@ function lookAt<T>(look: () => T): T | undefined {
 
 /**
  * Another process that maps one of the files, or (with `names`) has one open: it could map it without anybody's hearing.
- * @param of `keys`: device and inode as in /proc/PID/maps; `names`: what /proc/PID/fd calls the files
+ * @param of `keys`: `fileKey`; `names`: what /proc/PID/fd calls the files
  */
 export function otherSharer(
   pid: number,
   of: { keys: readonly string[]; names: readonly string[]; companions?: readonly number[] | undefined },
 ): Process | undefined {
-  const mapped = new RegExp(` (?:${of.keys.join('|')})(?: |$)`, 'm');
-  const maps = (other: number): boolean => mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1'));
+  const maps = mapperOf(of.keys);
   const opens = (other: number): boolean =>
     of.names.length > 0 &&
     fs.readdirSync(`/proc/${other}/fd`).some((fd) => of.names.includes(linkTarget(`/proc/${other}/fd/${fd}`)));
@@ -51,6 +51,23 @@ export function otherSharer(
       return { pid: other, name: lookAt(() => nameOf(other)) ?? '' };
   }
   return undefined;
+}
+
+/** A test of whether a process maps one of the files. */
+function mapperOf(keys: readonly string[]): (pid: number) => boolean {
+  const lines = linesOf(keys);
+  const segments = keys.some(isSegmentKey);
+  const isOne = (m: Mapping, pid: number): boolean =>
+    hasFile(m) && lookAt(() => keys.includes(fileKey(m, pid))) === true;
+  return (pid) =>
+    lines.test(fs.readFileSync(`/proc/${pid}/maps`, 'latin1')) &&
+    (!segments || mappings(pid).some((m) => isOne(m, pid)));
+}
+
+/** Those of the processes that map a file. */
+export function mappersAmong(pids: readonly number[], key: string): number[] {
+  const maps = mapperOf([key]);
+  return pids.filter((pid) => lookAt(() => maps(pid)));
 }
 
 function linkTarget(path: string): string {
@@ -72,9 +89,9 @@ export function companionsOf(pid: number): number[] {
     const keys = lookAt(() => liveKeys(each))?.filter((key) => !seen.has(key)) ?? [];
     if (keys.length === 0) continue;
     for (const key of keys) seen.add(key);
-    const mapped = new RegExp(` (?:${keys.join('|')})(?: |$)`, 'm');
+    const maps = mapperOf(keys);
     const shares = (other: number): boolean =>
-      mapped.test(fs.readFileSync(`/proc/${other}/maps`, 'latin1')) && belongsTo(other, found);
+      maps(other) && belongsTo(other, found) && (!keys.some(isSegmentKey) || namespaceOf(other) === namespaceOf(each));
     found.push(...others(each, found).filter((other) => lookAt(() => shares(other))));
   }
   return found;
@@ -85,6 +102,11 @@ function belongsTo(pid: number, family: readonly number[]): boolean {
     (one) =>
       userOf(one) === userOf(pid) && (sessionOf(one) === sessionOf(pid) || descends(pid, one) || descends(one, pid)),
   );
+}
+
+/** Segments of two IPC namespaces may have been made at once, and then nothing tells them apart. */
+function namespaceOf(pid: number): string {
+  return fs.readlinkSync(`/proc/${pid}/ns/ipc`);
 }
 
 function userOf(pid: number): string | undefined {
@@ -101,16 +123,16 @@ function descends(pid: number, from: number): boolean {
   return false;
 }
 
-/** Device and inode of the files that these processes may write through their memory. */
+/** The files (`fileKey`) that these processes may write through their memory. */
 export function writtenBy(pids: readonly number[]): Set<string> {
   return new Set(pids.flatMap((pid) => lookAt(() => liveKeys(pid)) ?? []));
 }
 
 function liveKeys(pid: number): string[] {
-  const isShared = (m: Mapping): boolean => m.permissions[3] === 's' && m.inode !== 0;
+  const isShared = (m: Mapping): boolean => m.permissions[3] === 's' && hasFile(m);
   if (!mappings(pid).some(isShared)) return []; // the flags take longer
-  const live = flaggedMappings(pid).filter((m) => isShared(m) && m.flags.has('mw'));
-  return [...new Set(live.map(fileKey))];
+  const live = flaggedMappings(pid).filter((m) => isShared(m) && (m.flags.has('mw') || isSegment(m)));
+  return [...new Set(live.flatMap((m) => lookAt(() => fileKey(m, pid)) ?? []))];
 }
 
 /** Whoever shares memory with others stays with them. @throws StaysHome */
@@ -121,20 +143,19 @@ export function refuseSharers(
 ): void {
   const starts = new Set(space.mappings.filter((m) => m.live).map((m) => m.start));
   if (starts.size === 0) return;
-  const all = mappings(livingThread(pid) ?? pid);
+  const view = livingThread(pid) ?? pid;
+  const all = mappings(view).filter(hasFile);
   const live = all.filter((m) => starts.has(m.start));
   const bytes = space.files.reduce((sum, file) => sum + (file.live === 'file' ? file.size : 0), 0);
-  if (bytes > mostLiveBytes) throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files shared and writable`);
-  const keys = [...new Set(live.map(fileKey))];
-  const names = looks.open ? live.map(({ name }) => name).filter((name) => !isUnnamedMemory(name)) : [];
+  if (bytes > mostLiveBytes)
+    throw new StaysHome(pid, `it maps ${bytes >> 20} MB of files and segments shared and writable`);
+  const keyOf = (m: Mapping): string => lookAt(() => fileKey(m, view)) ?? '';
+  const keys = [...new Set(live.map(keyOf))].filter((key) => key !== '');
+  const named = live.filter((m) => !isUnnamedMemory(m.name) && !isSegment(m));
+  const names = looks.open ? named.map(({ name }) => name) : [];
   const sharer = otherSharer(pid, { keys, names, companions: looks.companions });
   if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
   // A copy that does not follow what is written through the shared mapping would be wrong.
-  const twice = all.find((m) => keys.includes(fileKey(m)) && !starts.has(m.start));
+  const twice = all.find((m) => !starts.has(m.start) && keys.includes(keyOf(m)));
   if (twice) throw new StaysHome(pid, `it maps ${twice.name} both shared and otherwise`);
-}
-
-/** Device and inode, as in /proc/PID/maps. */
-export function fileKey(m: Mapping): string {
-  return `${m.device} ${m.inode}`;
 }

@@ -6,6 +6,7 @@ import type { Range } from '../../sys/remote_memory.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED } from '../../sys/memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { ifThere, readAddressSpace, type IdentifyFile } from '../image/capture.ts';
+import { hasFile } from '../image/mapping_key.ts';
 import { holdMemory, letGoOfMemory, pathOfMapped } from '../image/mapping_source.ts';
 import { restoreLodger } from '../image/lodger.ts';
 import type { AddressSpace, FileImage, MappingImage, ProcessImage } from '../image/image.ts';
@@ -33,19 +34,26 @@ import { startTimers } from '../image/timers.ts';
 export class MappedFiles {
   readonly #files = new Map<string, { descriptor: number; users: number }>();
   readonly #live = new Map<string, string>();
+  readonly #segments = new Set<string>();
 
   /** Remembers a file by a path that opens it now. @param mapping where it is mapped at home, if it is */
   remember(image: FileImage, path: string, mapping?: Mapping): void {
     if (this.#files.has(image.identity)) return;
-    const descriptor = openPath(path, image.live ? O_RDWR : 0);
+    const descriptor = openPath(path, image.segment ? O_RDWR | O_NOATIME : image.live ? O_RDWR : 0);
     this.#files.set(image.identity, { descriptor, users: 1 });
-    if (image.live) this.#live.set(image.identity, identityOf(descriptor));
+    if (image.segment) this.#segments.add(image.identity);
+    else if (image.live) this.#live.set(image.identity, identityOf(descriptor));
     if (image.live === 'memory' && mapping) holdMemory(mapping, descriptor);
   }
 
-  /** Device and inode of the live files. */
+  /** Device and inode of the live files that a descriptor may lead to. */
   get live(): ReadonlyMap<string, string> {
     return this.#live;
+  }
+
+  /** The other live files: System V shared memory. */
+  get segments(): ReadonlySet<string> {
+    return this.#segments;
   }
 
   /** Remembers what another process remembers; the descriptors are shared. */
@@ -56,13 +64,14 @@ export class MappedFiles {
       this.#files.set(identity, file);
     }
     for (const [identity, key] of other.#live) this.#live.set(identity, key);
+    for (const identity of other.#segments) this.#segments.add(identity);
   }
 
   /** Remembers all files of an address space, also deleted ones; of a process that runs, those that it still maps. */
   rememberAll(pid: number, identify: IdentifyFile, space: AddressSpace): void {
     const mapped = new Map(space.mappings.filter(({ file }) => file >= 0).map((m) => [m.start, m]));
     for (const m of mappings(pid)) {
-      const wanted = m.inode === 0 ? undefined : mapped.get(m.start);
+      const wanted = hasFile(m) ? mapped.get(m.start) : undefined;
       if (wanted) ifThere(() => this.remember(identify(m, pid, wanted.live === true), pathOfMapped(pid, m), m));
     }
   }
@@ -79,10 +88,12 @@ export class MappedFiles {
       }
     this.#files.clear();
     this.#live.clear();
+    this.#segments.clear();
   }
 }
 
 const O_RDWR = 2;
+const O_NOATIME = 0o1000000;
 const MADV_DONTNEED = 4;
 const MADV_DONTNEED_LOCKED = 24;
 
@@ -95,7 +106,8 @@ function sameKind(
   const identity = (m: MappingImage, files: readonly FileImage[]): string => (m.file < 0 ? '' : files[m.file].identity);
   if (identity(wanted, image.files) !== identity(old, oldFiles) || wanted.shared !== old.shared) return false;
   if (wanted.file >= 0 && wanted.offset - wanted.start !== old.offset - old.start) return false;
-  return wanted.flags.join() === old.flags.join();
+  // A segment is never mapped anew: it would be attached no more.
+  return image.files[wanted.file]?.segment === true || wanted.flags.join() === old.flags.join();
 }
 
 /** Of mappings in the order of their addresses those that overlap a range. There may be tens of thousands of both. */

@@ -379,9 +379,12 @@ export class Guest {
     const all = await body.freeze(60_000);
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
-    this.#files.still = true;
     const space = this.#readSpace();
-    const ranges = contentRanges(body.stub.view, space, (identity) => this.#files.descriptor(identity));
+    // What only others may write comes with them, or is at home already: the last of them may have ended.
+    if (space.mappings.some(({ readOnly }) => readOnly)) this.#files.writeBack(true);
+    this.#files.still = true;
+    const own = { ...space, mappings: space.mappings.filter(({ readOnly }) => !readOnly) };
+    const ranges = contentRanges(body.stub.view, own, (identity) => this.#files.descriptor(identity));
     const message: HomecomingMessage<PackedSpace> = {
       space: packSpace(space),
       reason,

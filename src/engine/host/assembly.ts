@@ -7,7 +7,7 @@ import type { StoppedTask } from '../../sys/ptrace.ts';
 import type { Berth } from './berth.ts';
 import type { ProcessImage, SpaceImage, StateImage } from '../image/image.ts';
 import type { MappableFile } from '../image/mappable_file.ts';
-import { writePages } from '../image/page_stream.ts';
+import { writePages, type Diversion } from '../image/page_stream.ts';
 import { queueSignals } from '../image/pending_signals.ts';
 import {
   buildAddressSpace,
@@ -30,6 +30,7 @@ export class Assembly {
   #space: SpaceImage | undefined;
   #image: ProcessImage | undefined;
   #threads: StoppedTask[] = [];
+  #diversions: Diversion[] = [];
 
   constructor(berth: Berth) {
     this.#berth = berth;
@@ -39,6 +40,9 @@ export class Assembly {
   map(space: SpaceImage, files: readonly MappableFile[]): void {
     const { stub, body } = this.#berth;
     this.#space = space;
+    this.#diversions = space.mappings.flatMap(({ start, end, file, offset, readOnly }) =>
+      readOnly ? [{ start, end, offset, descriptor: files[file].mapDescriptor }] : [],
+    );
     setLimits(stub.pid, space.limits);
     using session = stub.borrow(body);
     buildAddressSpace(stub, session, space, files);
@@ -72,7 +76,7 @@ export class Assembly {
   }
 
   writePages(frame: Frame): void {
-    writePages(this.#berth.stub.view, frame);
+    writePages(this.#berth.stub.view, frame, this.#diversions);
   }
 
   /** Step 3, when all pages are there: it could run. */

@@ -30,6 +30,12 @@ export interface Birth {
   stub: Stub;
 }
 
+/** System V shared memory that the program wants to attach, by its id; `flags` as for shmat(2). */
+export interface SegmentWish {
+  id: number;
+  flags: number;
+}
+
 /** Memory that is shared, of which others than the body may have to hear. */
 export interface SharedMemory {
   /** A child would share some of it. */
@@ -38,6 +44,10 @@ export interface SharedMemory {
   noteSharedMemory(): void;
   /** Home gets what has changed in files; `always`: even if that costs more than a call. */
   writeBack(always?: boolean): void;
+  /** The bytes of the System V segment behind a mapping of this host; undefined if it is none. */
+  segmentSize(inode: number): number | undefined;
+  /** Home attaches the segment, and then the body does. */
+  attach(thread: BodyThread, call: BodyCall, wish: SegmentWish): void;
 }
 
 export interface BodyHost {

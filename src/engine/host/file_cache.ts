@@ -40,6 +40,10 @@ export class CachedFile implements MappableFile {
     this.#have = new Uint8Array(Math.ceil(image.size / pageSize));
   }
 
+  get readDescriptor(): number {
+    return this.mapDescriptor;
+  }
+
   get bytes(): number {
     return this.#pages * pageSize;
   }

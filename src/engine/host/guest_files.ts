@@ -1,13 +1,14 @@
 /** The files that a guest maps: their content comes from home or is in this node's cache already. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import { MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../sys/memory.ts';
 import { mappings, type Mapping } from '../../sys/procfs.ts';
 import type { Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { frameType } from '../../wire/frames.ts';
 import type { Body } from './body.ts';
 import type { BodyCall } from './body_call.ts';
-import type { FileMapping } from './body_host.ts';
+import type { FileMapping, SegmentWish } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { pathIfAny } from '../image/mapping_source.ts';
 import { CachedFile, type FileCache } from './file_cache.ts';
@@ -24,6 +25,8 @@ const lookShare = 10;
 const cheapLook = 0.1;
 /** How old a file at home may be whose changes nobody was told of. */
 const writeBackMilliseconds = 1000;
+const SHM_RDONLY = 0o10000;
+const SHM_EXEC = 0o100000;
 
 /** Tells the memory that was made here from what was made on another node: all of it may be known to one home. */
 const here = randomBytes(6).toString('hex');
@@ -34,6 +37,17 @@ export interface Mapped {
   failed?: number;
   comeHome?: string;
   complete?: boolean;
+  /** Where home has attached a segment, and, if nobody here has, which parts of it have content. */
+  attached?: { address: number; length: number; parts?: Range[] };
+}
+
+/** A call that waits for a file. */
+interface Wanted {
+  readonly thread: BodyThread;
+  readonly call: BodyCall;
+  mapping: FileMapping;
+  /** Of a segment: where home has attached it. */
+  attachedAt?: number;
 }
 
 export class GuestFiles {
@@ -48,7 +62,7 @@ export class GuestFiles {
   #sharesMemory = false;
   #still = false;
   /** Calls that wait for a file's content. */
-  readonly #wanted = new Map<number, { thread: BodyThread; call: BodyCall; mapping: FileMapping }>();
+  readonly #wanted = new Map<number, Wanted>();
 
   /** @param group live files of this guest and of those that share memory with it, by identity */
   constructor(cache: FileCache, link: GuestLink, loop: Loop, group: Map<string, LiveFile> = new Map()) {
@@ -160,12 +174,40 @@ export class GuestFiles {
     this.#link.sendJson(frameType.mapFile, { fd: mapping.fd, shared: (mapping.flags & 3) !== 2 }, call.id);
   }
 
+  segmentSize(inode: number): number | undefined {
+    return this.#live.find((file) => file.inode === inode && file.image.segment)?.image.size;
+  }
+
+  attach(thread: BodyThread, call: BodyCall, wish: SegmentWish): void {
+    const [readOnly, executable] = [(wish.flags & SHM_RDONLY) !== 0, (wish.flags & SHM_EXEC) !== 0];
+    const protection = PROT_READ | (readOnly ? 0 : PROT_WRITE) | (executable ? PROT_EXEC : 0);
+    const mapping = { address: 0, length: 0, protection, flags: MAP_SHARED, fd: -1, offset: 0 };
+    this.#wanted.set(call.id, { thread, call, mapping });
+    this.#link.sendJson(frameType.attachSegment, { ...wish, tid: thread.tid }, call.id);
+  }
+
+  /** Home has attached it. */
+  #onAttached(entry: Wanted, file: MappableFile, { address, length, parts }: NonNullable<Mapped['attached']>): void {
+    entry.mapping = { ...entry.mapping, address, length };
+    entry.attachedAt = address;
+    if (parts && file instanceof LiveFile) file.renew(parts);
+  }
+
+  /** It is somewhere else, or, at 0, nowhere. */
+  #moveAttached({ thread, mapping, attachedAt }: Wanted, to: number): void {
+    if (attachedAt === undefined || attachedAt === to) return;
+    const { length } = mapping;
+    this.#link.sendJson(frameType.moveSegment, { tid: thread.tid, from: attachedAt, to: Math.max(0, to), length });
+  }
+
   onMapped(body: Body, id: number, answer: Mapped): void {
     const entry = this.#wanted.get(id);
     if (!entry) return;
-    const { thread, call, mapping } = entry;
+    const { thread, call } = entry;
     if (answer.comeHome || body.returning) {
       this.#wanted.delete(id);
+      entry.attachedAt ??= answer.attached?.address;
+      this.#moveAttached(entry, 0);
       return body.comeHome(thread, answer.comeHome ?? 'recalled');
     }
     if (answer.failed) {
@@ -173,6 +215,8 @@ export class GuestFiles {
       return body.finish(thread, call, answer.failed);
     }
     const file = this.use(answer.file!);
+    if (answer.attached) this.#onAttached(entry, file, answer.attached);
+    const { mapping } = entry;
     const wanted: Range[] = [{ address: mapping.offset, length: mapping.length }];
     const missing = file.missing(wanted);
     if (missing.length && !answer.complete) {
@@ -182,11 +226,14 @@ export class GuestFiles {
     this.#wanted.delete(id);
     if (file instanceof LiveFile) file.watch();
     body.takeOver(thread, call, (session) => {
-      const [fd] = passDescriptors(body.stub, session, [file]);
+      const writable = entry.attachedAt === undefined || (mapping.protection & PROT_WRITE) !== 0;
+      const descriptor = writable ? file.mapDescriptor : file.readDescriptor;
+      const [fd] = passDescriptors(body.stub, session, [{ mapDescriptor: descriptor }]);
       const [address] = session.run([
         [nr.mmap, mapping.address, mapping.length, mapping.protection, mapping.flags, fd, mapping.offset],
         [nr.close_range, 0, 0xffffffff, 0],
       ]);
+      this.#moveAttached(entry, address);
       return address;
     });
   }

@@ -19,6 +19,7 @@ import { cpuTimeOfProcess, cpuTimeOfThread } from '../image/capture.ts';
 import { RLIMIT_AS, RLIMIT_DATA, setLimit, setMemoryLimits } from '../image/restore.ts';
 import { layout } from '../task/stub.ts';
 import { terminalCalls } from './terminal_calls.ts';
+import { segmentCalls } from './segment_calls.ts';
 import { timerCalls } from './timer_calls.ts';
 import { twoStepCalls } from './two_step_calls.ts';
 
@@ -41,6 +42,7 @@ const specials: Readonly<Record<string, SpecialCall>> = {
   ...timerCalls,
   ...terminalCalls,
   ...twoStepCalls,
+  ...segmentCalls,
   rt_sigtimedwait: waitForSignal,
   kill: (body, thread, call) => signalSelf(body, thread, call, { process: 0, thread: -1, signal: 1 }),
   tkill: (body, thread, call) => signalSelf(body, thread, call, { process: -1, thread: 0, signal: 1 }),

@@ -41,7 +41,8 @@ import { isBreakpoint, isFault } from '../task/siginfo.ts';
 import { cutWrite } from '../task/partial_writes.ts';
 import { layout, type InjectedCall, type Stub } from '../task/stub.ts';
 import { timeoutOf } from '../task/timed_waits.ts';
-import { pathIfAny, pathOfMapped } from './mapping_source.ts';
+import { fileKey, hasFile, isSegment, isSegmentKey } from './mapping_key.ts';
+import { mayUseMapFiles, pathIfAny, pathOfMapped } from './mapping_source.ts';
 import { StaysHome } from './stays_home.ts';
 import { captureTimers, intervalCalls, intervalsSize, withoutTimers } from './timers.ts';
 
@@ -53,7 +54,7 @@ export type IdentifyFile = (mapping: Mapping, pid: number, live: boolean) => Fil
 export function identifyByStat(node: string): IdentifyFile {
   const seen = new Map<string, FileImage>();
   return (mapping, pid, live) => {
-    const key = `${mapping.device} ${mapping.inode}`;
+    const key = fileKey(mapping, pid);
     let file = live ? undefined : seen.get(key);
     if (!file) {
       const stat = fs.statSync(pathOfMapped(pid, mapping), { bigint: true });
@@ -65,16 +66,22 @@ export function identifyByStat(node: string): IdentifyFile {
   };
 }
 
-/** @param of `key`: device and inode, `name`: the file's, both as in /proc/PID/maps */
+/** @param of `key`: `fileKey`, `name`: as in /proc/PID/maps */
 export function liveImage(node: string, of: { key: string; name: string }, size: number): FileImage {
   const live = isUnnamedMemory(of.name) ? 'memory' : 'file';
-  return { identity: `${node} live ${of.key}`, size, live };
+  const image: FileImage = { identity: `${node} live ${of.key}`, size, live };
+  return isSegmentKey(of.key) ? { ...image, segment: true } : image;
+}
+
+/** The `fileKey` of a live file at its home, by its identity. */
+export function keyOfLive(identity: string): string {
+  return identity.slice(identity.indexOf(' live ') + ' live '.length);
 }
 
 interface Look {
   readonly identify: IdentifyFile;
   readonly own: readonly Range[];
-  /** Device and inode of files that another process, which leaves along with it, may write through its memory. */
+  /** Files (`fileKey`) that another process, which leaves along with it, may write through its memory. */
   readonly written?: ReadonlySet<string> | undefined;
   /** The process runs: what it unmaps just now may be missing. */
   readonly running?: boolean;
@@ -126,12 +133,12 @@ function readOnce(pid: number, options: Look): AddressSpace {
       out.push(ringImage(m));
       continue;
     }
-    const live =
-      m.permissions[3] === 's' && (m.flags.has('mw') || options.written?.has(`${m.device} ${m.inode}`) === true);
+    let live = isLive(m, pid, options);
     let file = -1;
-    if (m.inode !== 0) {
+    if (hasFile(m)) {
       const image = options.running ? ifThere(() => options.identify(m, pid, live)) : options.identify(m, pid, live);
       if (!image) continue;
+      live ||= image.live !== undefined && m.permissions[3] === 's';
       file = files.findIndex((f) => f.identity === image.identity);
       if (file < 0) file = files.push(image) - 1;
     }
@@ -139,9 +146,19 @@ function readOnce(pid: number, options: Look): AddressSpace {
     const [protection, shared] = [protectionOf(permissions), permissions[3] === 's'];
     const name = m.name.startsWith('[') ? m.name : '';
     const image = { start, end, protection, file, offset, shared, flags: kept(m.flags), name };
-    out.push(live ? { ...image, live } : image);
+    if (!live) out.push(image);
+    else out.push(m.flags.has('mw') ? { ...image, live } : { ...image, live, readOnly: true });
   }
   return { mappings: out, files };
+}
+
+/** Whether others see what is written there, or it what others write: of a segment, whoever attaches it, and however. */
+function isLive(m: FlaggedMapping, pid: number, { written, running }: Look): boolean {
+  if (m.permissions[3] !== 's') return false;
+  if (m.flags.has('mw') || isSegment(m)) return true;
+  if (!written || written.size === 0) return false;
+  const key = running ? ifThere(() => fileKey(m, pid)) : fileKey(m, pid);
+  return key !== undefined && written.has(key);
 }
 
 function refuseMapping(pid: number, m: FlaggedMapping): void {
@@ -150,7 +167,7 @@ function refuseMapping(pid: number, m: FlaggedMapping): void {
   const refuse = (what: string): never => {
     throw new StaysHome(pid, `${what} (${m.name || 'memory'} at ${m.start.toString(16)})`);
   };
-  if (m.permissions[3] === 's' && m.name.startsWith('/SYSV')) refuse('it uses System V shared memory');
+  if (isSegment(m) && !mayUseMapFiles()) refuse('it uses System V shared memory, which only root can open');
   if (flags.has('ht')) refuse('it uses huge pages of hugetlbfs');
   if (flags.has('io') || flags.has('pf')) refuse('it maps a device');
   if (flags.has('um') || flags.has('uw')) refuse('it uses userfaultfd');
@@ -372,7 +389,7 @@ export function contentRanges(
   const collect = (): void => map.collect(together.start, together.end, together.ofFile, out);
   for (const m of space.mappings) {
     // What was never writable has no content of its own (unless a debugger wrote into it).
-    if (specialNames.has(m.name) || (madeAs(m).protection & PROT_WRITE) === 0) continue;
+    if (specialNames.has(m.name) || (!m.readOnly && (madeAs(m).protection & PROT_WRITE) === 0)) continue;
     const ofFile = m.file >= 0;
     if (!m.live && m.start === together.end && ofFile === together.ofFile) {
       together.end = m.end;

@@ -18,6 +18,8 @@ export interface FileImage {
    * that anybody could read.
    */
   live?: 'memory' | 'file';
+  /** It is System V shared memory. */
+  segment?: true;
 }
 
 export interface MappingImage {
@@ -31,6 +33,8 @@ export interface MappingImage {
   shared: boolean;
   /** Shared and writable, or could be made so. */
   live?: boolean;
+  /** Of live memory: this mapping cannot be made writable. */
+  readOnly?: true;
   /** Rings of an io_uring: at home the kernel's memory, away a copy (docs/internals/address_space.md). */
   ring?: boolean;
   /** VmFlags that must hold at the other side too: gd, wf, dc, dd, lo, hg, nh, mg … */
@@ -175,6 +179,7 @@ export interface Preparation {
 export function madeAs(m: MappingImage): { protection: number; noReserve: boolean } {
   const PROT_READ = 1;
   const PROT_READ_WRITE = 3;
+  if (m.readOnly) return { protection: m.protection, noReserve: m.flags.includes('nr') };
   if (m.shared) return { protection: m.live ? PROT_READ_WRITE : PROT_READ, noReserve: m.flags.includes('nr') };
   const content = m.flags.includes('ac') || m.flags.includes('nr') || (m.protection & 2) !== 0;
   return { protection: content ? PROT_READ_WRITE : m.protection, noReserve: m.flags.includes('nr') };

@@ -68,6 +68,7 @@ export class LiveFile implements MappableFile {
   readonly image: FileImage;
   readonly inode: number;
   readonly mapDescriptor: number;
+  readonly readDescriptor: number;
   readonly #have: Uint8Array;
   /** As home has it. */
   #known: Buffer | undefined;
@@ -81,6 +82,7 @@ export class LiveFile implements MappableFile {
       'memfd_create',
     );
     must(kernel.call(nr.ftruncate, this.mapDescriptor, image.size), 'ftruncate', { size: image.size });
+    this.readDescriptor = openPath(`/proc/self/fd/${this.mapDescriptor}`, 0);
     this.inode = fs.fstatSync(this.mapDescriptor).ino;
     this.#have = new Uint8Array(Math.ceil(image.size / pageSize));
   }
@@ -101,6 +103,16 @@ export class LiveFile implements MappableFile {
     must(kernel.call(nr.pwrite64, this.mapDescriptor, local, end - offset, offset), 'pwrite', { offset, length });
     this.#have.fill(1, offset / pageSize, Math.ceil(end / pageSize));
     if (this.#known) fs.readSync(this.mapDescriptor, this.#known, offset, end - offset, offset);
+  }
+
+  /** Nobody here has it mapped, and home knows it better: all of it is empty but these parts, which are missing. */
+  renew(parts: readonly Range[]): void {
+    must(kernel.call(nr.ftruncate, this.mapDescriptor, 0), 'ftruncate');
+    must(kernel.call(nr.ftruncate, this.mapDescriptor, this.image.size), 'ftruncate', { size: this.image.size });
+    this.#known = undefined;
+    this.#have.fill(1);
+    for (const { address, length } of parts)
+      this.#have.fill(0, Math.floor(address / pageSize), Math.ceil((address + length) / pageSize));
   }
 
   /** All of it is here, as home has it: from now on changes count. */
@@ -150,6 +162,7 @@ export class LiveFile implements MappableFile {
   free(): boolean {
     if (--this.#users > 0) return false;
     close(this.mapDescriptor);
+    close(this.readDescriptor);
     return true;
   }
 }

@@ -8,6 +8,8 @@ export interface MappableFile {
   readonly inode: number;
   /** What is mapped. */
   readonly mapDescriptor: number;
+  /** The same, for mappings that cannot be made writable. */
+  readonly readDescriptor: number;
   /** Parts of the wanted ranges (byte offsets) that are not here yet. */
   missing(wanted: readonly Range[]): Range[];
   /** Stores received bytes; `offset` is a multiple of the page size. */

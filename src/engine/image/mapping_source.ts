@@ -15,7 +15,7 @@ const O_RDONLY = 0;
 const PROT_NONE = 0;
 
 /** proc(5), map_files: also of a deleted file, but only with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE (fs/proc/base.c). */
-function mapFilesPath(pid: number, { start, end }: Mapping): string {
+export function mapFilesPath(pid: number, { start, end }: Mapping): string {
   return `/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`;
 }
 
@@ -39,7 +39,7 @@ export function letGoOfMemory(descriptor: number): void {
 let allowed: boolean | undefined;
 
 /** Whether this process may follow the kernel's own links to mapped files. */
-function mayUseMapFiles(): boolean {
+export function mayUseMapFiles(): boolean {
   if (allowed !== undefined) return allowed;
   const [any] = fs.readdirSync('/proc/self/map_files');
   try {

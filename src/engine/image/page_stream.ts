@@ -100,14 +100,28 @@ export function decodePages(frame: Frame): { runs: Range[]; local: number; bytes
   return { runs, local: memory.address + offset + data, bytes };
 }
 
-/** Writes received pages into a process, through /proc/PID/mem where they are not writable. @returns bytes written */
-export function writePages(pid: number, frame: Frame): number {
+/** A mapping that cannot be written: its content goes into the file behind it. */
+export interface Diversion {
+  readonly start: number;
+  readonly end: number;
+  readonly descriptor: number;
+  readonly offset: number;
+}
+
+/**
+ * Writes received pages into a process, through /proc/PID/mem where they are not writable, and where not even that can
+ * write, into the file. @returns bytes written
+ */
+export function writePages(pid: number, frame: Frame, diversions: readonly Diversion[] = []): number {
   const { runs, local, bytes } = decodePages(frame);
-  if (writeRanges(pid, runs, local) === bytes) return bytes;
+  if (diversions.length === 0 && writeRanges(pid, runs, local) === bytes) return bytes;
   using memory = new ProcessMemory(pid);
   let at = local;
   for (const run of runs) {
-    const n = memory.write(run.address, run.length, at);
+    const other = diversions.find(({ start, end }) => run.address >= start && run.address < end);
+    const n = other
+      ? kernel.call(nr.pwrite64, other.descriptor, at, run.length, other.offset + run.address - other.start)
+      : memory.write(run.address, run.length, at);
     if (n !== run.length)
       throw new SystemCallError('write process memory', n < 0 ? n : -14, {
         pid,

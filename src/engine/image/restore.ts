@@ -28,6 +28,7 @@ interface Span {
   file: number;
   offset: number;
   shared: boolean;
+  readOnly: boolean;
   protection: number;
   noReserve: boolean;
 }
@@ -50,8 +51,8 @@ function spans(image: AddressSpace): Span[] {
       last.noReserve === noReserve;
     if (joins) last.end = m.end;
     else {
-      const { start, end, file, offset, shared } = m;
-      out.push({ start, end, growsDown, file, offset, shared, protection, noReserve });
+      const { start, end, file, offset, shared, readOnly = false } = m;
+      out.push({ start, end, growsDown, file, offset, shared, readOnly, protection, noReserve });
     }
   }
   return out;
@@ -69,7 +70,10 @@ export function buildAddressSpace(
   for (const m of current) if (!specialNames.has(m.name)) calls.push([nr.munmap, m.start, m.end - m.start]);
   calls.push(...moveSpecials(stub, current, image.mappings));
   session.must('clear the body', calls);
-  const descriptors = passDescriptors(stub, session, files);
+  // Those for mappings that cannot be made writable come last.
+  const readers = [...new Set(image.mappings.filter(({ readOnly }) => readOnly).map(({ file }) => file))];
+  const readable = readers.map((file) => ({ mapDescriptor: files[file].readDescriptor }));
+  const descriptors = passDescriptors(stub, session, [...files, ...readable]);
   const layoutCalls = spans(image).map((span): InjectedCall => {
     if (span.file < 0)
       return mapAnonymous(
@@ -84,7 +88,7 @@ export function buildAddressSpace(
       span.end - span.start,
       span.protection,
       MAP_FIXED | (span.shared ? MAP_SHARED : MAP_PRIVATE) | (span.noReserve ? MAP_NORESERVE : 0),
-      descriptors[span.file],
+      descriptors[span.readOnly ? files.length + readers.indexOf(span.file) : span.file],
       span.offset,
     ];
   });
