@@ -117,18 +117,33 @@ export function writePages(pid: number, frame: Frame, diversions: readonly Diver
   if (diversions.length === 0 && writeRanges(pid, runs, local) === bytes) return bytes;
   using memory = new ProcessMemory(pid);
   let at = local;
-  for (const run of runs) {
-    const other = diversions.find(({ start, end }) => run.address >= start && run.address < end);
-    const n = other
-      ? kernel.call(nr.pwrite64, other.descriptor, at, run.length, other.offset + run.address - other.start)
-      : memory.write(run.address, run.length, at);
-    if (n !== run.length)
+  for (const { address, length, diversion } of cut(runs, diversions)) {
+    const n = diversion
+      ? kernel.call(nr.pwrite64, diversion.descriptor, at, length, diversion.offset + address - diversion.start)
+      : memory.write(address, length, at);
+    if (n !== length)
       throw new SystemCallError('write process memory', n < 0 ? n : -14, {
         pid,
-        address: run.address.toString(16),
-        length: run.length,
+        address: address.toString(16),
+        length,
       });
-    at += run.length;
+    at += length;
   }
   return bytes;
+}
+
+/** Runs may reach over the ends of mappings. */
+function* cut(
+  runs: readonly Range[],
+  diversions: readonly Diversion[],
+): Generator<Range & { diversion: Diversion | undefined }> {
+  for (const run of runs) {
+    const runEnd = run.address + run.length;
+    for (let from = run.address, end = from; from < runEnd; from = end) {
+      const diversion = diversions.find(({ start, end: last }) => from >= start && from < last);
+      const next = Math.min(...diversions.filter(({ start }) => start > from).map(({ start }) => start));
+      end = Math.min(runEnd, diversion?.end ?? next);
+      yield { address: from, length: end - from, diversion };
+    }
+  }
 }
