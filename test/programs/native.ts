@@ -28,6 +28,7 @@ export async function missingNeeds(): Promise<Set<Need>> {
     avx512f: flags.has('avx512f'),
     pku: flags.has('ospke'),
     root: process.getuid?.() === 0,
+    'root-engine': process.getuid?.() === 0,
     io_uring: await ringsCanMove(),
   };
   return new Set((Object.keys(has) as Need[]).filter((need) => !has[need]));

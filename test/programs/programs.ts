@@ -35,8 +35,11 @@ export type Stimulus =
   | { readonly at: number; readonly input: string }
   | { readonly at: number; readonly endInput: true };
 
-/** What the machine must have; where it is missing the case is skipped, naming the need. */
-export type Need = 'avx2' | 'avx512f' | 'pku' | 'root' | 'io_uring';
+/**
+ * What the machine must have; where it is missing the case is skipped, naming the need.
+ * `root`: its own rights are tested; `root-engine`: only an engine of root's can move it.
+ */
+export type Need = 'avx2' | 'avx512f' | 'pku' | 'root' | 'root-engine' | 'io_uring';
 
 export interface Program {
   /** Name of the case, unique. */
@@ -168,7 +171,10 @@ const memory: readonly Program[] = [
   program('shared-family', { moves: 'started' }),
   // Not remote: what was mapped away, to read it, is a copy that may get old (docs/internals/sharing.md).
   program('shared-reader', { modes: ['home', 'moved', 'ping-pong', 'chaos'] }),
-  program('shared-sysv'),
+  program('shared-sysv', { needs: ['root-engine'] }),
+  program('shared-sysv-moved', { needs: ['root-engine'], endsAtHome: true }),
+  // Whoever attaches a segment calls those home that have it (docs/internals/sharing.md).
+  program('shared-sysv-stranger', { needs: ['root-engine'], mayComeHome: true }),
   program('mapping-churn'),
   program('mremap'),
   program('memory-flags-smaps', { source: 'memory_flags.c', args: ['smaps'], endsAtHome: true }),

@@ -28,6 +28,8 @@ export interface Case {
   readonly env?: Readonly<Record<string, string>>;
   /** Root's rights are part of what it tests. */
   readonly asRoot?: boolean;
+  /** Only an engine of root's can move it. */
+  readonly rootEngine?: boolean;
   /** A file in the case's directory that becomes stdin, or a pipe for stimuli; /dev/null otherwise. */
   readonly stdin?: { readonly file: string } | 'pipe';
   /** What must be identical: the file, after an optional filter (shell, stdin to stdout). */

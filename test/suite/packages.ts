@@ -17,7 +17,7 @@ export function skipUnrunnable(
     const lack =
       one.lacks ??
       (packages.length > 0 ? `needs the package ${packages.join(', ')}` : undefined) ??
-      (rootless && one.asRoot ? 'needs root' : undefined);
+      (rootless && (one.asRoot || one.rootEngine) ? 'needs root' : undefined);
     if (lack !== undefined) skip(one, lack);
     return lack === undefined;
   });

@@ -63,6 +63,7 @@ function forSeconds(program: Program, seconds: number, lacks: readonly string[])
     command: commandLine(program, `${binaryDirectory}/${binaryName(program)}`, seconds),
     env: program.env,
     asRoot: program.needs.includes('root'),
+    rootEngine: program.needs.includes('root-engine'),
     stdin: stimuli.some((stimulus) => !('signal' in stimulus)) ? 'pipe' : undefined,
     verify: { file: 'stdout' },
     ends: 'exit' in ends ? `exit ${ends.exit}` : `signal ${ends.signal}`,

@@ -15,6 +15,7 @@ import { identityOf } from '../image/live_files.ts';
 import { knownWait, madeAs, specialNames } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
 import { SIGCONT } from '../task/default_actions.ts';
+import { movedSegments } from './moved_segments.ts';
 import { goBack } from '../task/masked_calls.ts';
 import { finishWrite } from '../task/partial_writes.ts';
 import {
@@ -199,6 +200,7 @@ function makeMapping(
     const end = Math.min(w.end, o.end);
     fresh(from, start);
     if (w.live && o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
+    if (w.live) calls.push(...unflagCalls({ start, end }, o.flags, w.flags));
     if (!w.shared) {
       if (o.protection !== protection) calls.push([nr.mprotect, start, end - start, protection]);
       empty(emptied, { start, end, locked: o.flags.includes('lo') });
@@ -207,6 +209,22 @@ function makeMapping(
   }
   fresh(from, w.end);
   return calls;
+}
+
+/** madvise(2) advice that takes a flag back, for mappings that stay: MADV_DOFORK, MADV_DODUMP, MADV_NORMAL. */
+const withdrawal: Readonly<Record<string, number>> = { dc: 11, dd: 17, sr: 0, rr: 0 };
+
+function unflagCalls(
+  { start, end }: { start: number; end: number },
+  had: readonly string[],
+  wanted: readonly string[],
+): InjectedCall[] {
+  return had
+    .filter((flag) => !wanted.includes(flag))
+    .flatMap((flag): InjectedCall[] => {
+      if (flag === 'lo') return [[nr.munlock, start, end - start]];
+      return flag in withdrawal ? [[nr.madvise, start, end - start, withdrawal[flag]]] : [];
+    });
 }
 
 /** Files of a process, as home knows them. */
@@ -221,7 +239,13 @@ export function adoptAddressSpace(stub: Stub, main: StoppedTask, image: AddressS
   const own: Range[] = [{ address: stub.base, length: layout.size }];
   using session = stub.borrow(main);
   stub.unmapBounce(session);
-  const old = readAddressSpace(stub.view, { identify: known.identify, own });
+  const read = (): AddressSpace => readAddressSpace(stub.view, { identify: known.identify, own });
+  let old = read();
+  const moved = movedSegments(image, old);
+  if (moved.length > 0) {
+    session.run(moved);
+    old = read();
+  }
   image.mappings = markRings(image.mappings, old.mappings);
   const open = image.files.map((file) => known.descriptor(file));
   const opened = open.filter((fd) => fd !== undefined).map((fd) => ({ mapDescriptor: fd }));

@@ -38,14 +38,14 @@ const detach: SpecialCall = (body, thread, call) => {
   const address = Number(call.args[0]);
   if (attachmentAt(body, address).length === 0) return body.finish(thread, call, EINVAL);
   body.shared.writeBack(true); // whoever attaches it next finds what is there now
-  // Home has nothing there if the program has moved it here.
-  forwardAnd(body, thread, call, (_result, made) =>
+  forwardAnd(body, thread, call, (result, made) => {
+    if (result < 0) return body.comeHome(thread, 'it detaches System V shared memory that it has moved');
     body.takeOver(thread, made, (session) => {
       const parts = attachmentAt(body, address);
       session.run(parts.map((part): InjectedCall => [nr.munmap, part.address, part.length]));
       return 0;
-    }),
-  );
+    });
+  });
 };
 
 export const segmentCalls: Readonly<Record<string, SpecialCall>> = { shmat: attach, shmdt: detach };

@@ -91,8 +91,12 @@ export class LiveFile implements MappableFile {
     const out: Range[] = [];
     for (const { address, length } of wanted) {
       const end = Math.min(this.#have.length, Math.ceil((address + length) / pageSize));
-      for (let page = Math.floor(address / pageSize); page < end; page++)
-        if (!this.#have[page]) out.push({ address: page * pageSize, length: pageSize });
+      for (let page = Math.floor(address / pageSize); page < end; page++) {
+        if (this.#have[page]) continue;
+        const last = out.at(-1);
+        if (last && last.address + last.length === page * pageSize) last.length += pageSize;
+        else out.push({ address: page * pageSize, length: pageSize });
+      }
     }
     return out;
   }
