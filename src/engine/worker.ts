@@ -25,7 +25,7 @@ import { FileCache } from './host/file_cache.ts';
 import { CannotFreeze } from './task/freeze.ts';
 import { frameJson, GuestLink, LinkClosed, type Frame } from './link/link.ts';
 import { DeadlineExceeded, Loop } from './link/loop.ts';
-import { companionsOf } from './home/sole_mapper.ts';
+import { companionsOf, FamilyChanged } from './home/sole_mapper.ts';
 import { DepartureNotes, takeBackUnfinished } from './home/unfinished.ts';
 import type { WorkerRequest, WorkerReply, WorkerSettings } from './worker_messages.ts';
 
@@ -203,7 +203,8 @@ class EngineWorker {
       } catch (error) {
         if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'it has ended');
         // A family that shares memory may grow or shrink before all of it stands still.
-        if (attempt === mostAttempts || companionsOf(pid).join() === pids.join()) throw error;
+        const changed = error instanceof FamilyChanged || companionsOf(pid).join() !== pids.join();
+        if (attempt === mostAttempts || !changed) throw error;
         await this.#loop.sleep(attempt);
       }
     }

@@ -4,6 +4,7 @@ import { flaggedMappings, livingThread, mappings, statFields, status, type Mappi
 import { isUnnamedMemory } from '../image/live_files.ts';
 import { fileKey, hasFile, isSegment, isSegmentKey, linesOf } from '../image/mapping_key.ts';
 import { StaysHome } from '../image/stays_home.ts';
+import { CannotFreeze } from '../task/freeze.ts';
 import type { AddressSpace } from '../image/image.ts';
 
 /** Bytes of live files that are compared once a second, and whenever home may look at them. */
@@ -90,11 +91,16 @@ export function companionsOf(pid: number): number[] {
     if (keys.length === 0) continue;
     for (const key of keys) seen.add(key);
     const maps = mapperOf(keys);
-    const shares = (other: number): boolean =>
-      maps(other) && belongsTo(other, found) && (!keys.some(isSegmentKey) || namespaceOf(other) === namespaceOf(each));
+    const shares = (other: number): boolean => maps(other) && comesAlong(other, found, keys);
     found.push(...others(each, found).filter((other) => lookAt(() => shares(other))));
   }
   return found;
+}
+
+/** It may leave with them, being of their family. @param keys of what it shares with them */
+function comesAlong(pid: number, family: readonly number[], keys: readonly string[]): boolean {
+  if (!belongsTo(pid, family)) return false;
+  return !keys.some(isSegmentKey) || family.some((one) => namespaceOf(one) === namespaceOf(pid));
 }
 
 function belongsTo(pid: number, family: readonly number[]): boolean {
@@ -135,7 +141,14 @@ function liveKeys(pid: number): string[] {
   return [...new Set(live.flatMap((m) => lookAt(() => fileKey(m, pid)) ?? []))];
 }
 
-/** Whoever shares memory with others stays with them. @throws StaysHome */
+/** One of those that would leave along has just been born, or has just ended: at the next look the family is another one. */
+export class FamilyChanged extends CannotFreeze {
+  constructor(pid: number, other: number) {
+    super(pid, 'busy', `process ${other}, which shares its memory, was born meanwhile`);
+  }
+}
+
+/** Whoever shares memory with others stays with them. @throws StaysHome, FamilyChanged */
 export function refuseSharers(
   pid: number,
   space: AddressSpace,
@@ -154,6 +167,8 @@ export function refuseSharers(
   const named = live.filter((m) => !isUnnamedMemory(m.name) && !isSegment(m));
   const names = looks.open ? named.map(({ name }) => name) : [];
   const sharer = otherSharer(pid, { keys, names, companions: looks.companions });
+  if (sharer && lookAt(() => comesAlong(sharer.pid, [...(looks.companions ?? []), pid], keys)) !== false)
+    throw new FamilyChanged(pid, sharer.pid);
   if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
   // A copy that does not follow what is written through the shared mapping would be wrong.
   const twice = all.find((m) => !starts.has(m.start) && keys.includes(keyOf(m)));
