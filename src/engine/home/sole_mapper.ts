@@ -1,6 +1,6 @@
 /** Who else has a file that a process maps shared: with others the memory would not be shared any more. */
 import fs from 'node:fs';
-import { flaggedMappings, livingThread, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
+import { exists, flaggedMappings, livingThread, mappings, statFields, status, type Mapping } from '../../sys/procfs.ts';
 import { isUnnamedMemory } from '../image/live_files.ts';
 import { fileKey, hasFile, isSegment, isSegmentKey, linesOf } from '../image/mapping_key.ts';
 import { StaysHome } from '../image/stays_home.ts';
@@ -148,6 +148,13 @@ export class FamilyChanged extends CannotFreeze {
   }
 }
 
+/** Whether it would have left along, had it been there before; or it has ended since. */
+function isNew(pid: number, family: readonly number[], keys: readonly string[]): boolean {
+  if (!exists(pid)) return true;
+  const maps = mapperOf(keys);
+  return lookAt(() => maps(pid) && comesAlong(pid, family, keys)) ?? true;
+}
+
 /** Whoever shares memory with others stays with them. @throws StaysHome, FamilyChanged */
 export function refuseSharers(
   pid: number,
@@ -167,8 +174,7 @@ export function refuseSharers(
   const named = live.filter((m) => !isUnnamedMemory(m.name) && !isSegment(m));
   const names = looks.open ? named.map(({ name }) => name) : [];
   const sharer = otherSharer(pid, { keys, names, companions: looks.companions });
-  if (sharer && lookAt(() => comesAlong(sharer.pid, [...(looks.companions ?? []), pid], keys)) !== false)
-    throw new FamilyChanged(pid, sharer.pid);
+  if (sharer && isNew(sharer.pid, [...(looks.companions ?? []), pid], keys)) throw new FamilyChanged(pid, sharer.pid);
   if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
   // A copy that does not follow what is written through the shared mapping would be wrong.
   const twice = all.find((m) => !starts.has(m.start) && keys.includes(keyOf(m)));
