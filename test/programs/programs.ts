@@ -173,6 +173,7 @@ const memory: readonly Program[] = [
   program('shared-reader', { modes: ['home', 'moved', 'ping-pong', 'chaos'] }),
   program('shared-sysv', { needs: ['root-engine'] }),
   program('shared-sysv-moved', { needs: ['root-engine'], endsAtHome: true }),
+  program('shared-sysv-namespaces', { needs: ['root'] }),
   // Whoever attaches a segment calls those home that have it (docs/internals/sharing.md).
   program('shared-sysv-stranger', { needs: ['root-engine'], mayComeHome: true }),
   program('mapping-churn'),
