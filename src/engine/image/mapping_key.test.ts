@@ -15,6 +15,7 @@ test('linesOf tells a segment from other memory that has the same inode number',
 });
 
 test('linesOf finds whole numbers only', () => {
+  assert.ok(!linesOf([]).test(`${unnamed}\n`));
   assert.ok(linesOf(['fe:01 77']).test(`${unnamed}\n`));
   assert.ok(!linesOf(['fe:01 7', 'e:01 77']).test(`${unnamed}\n`));
 });

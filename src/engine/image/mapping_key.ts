@@ -57,6 +57,7 @@ export function isSegmentKey(key: string): boolean {
 
 /** Matches the text of /proc/PID/maps if one of the files may be among them: of segments only the id is there. */
 export function linesOf(keys: readonly string[]): RegExp {
+  if (keys.length === 0) return /(?!)/; // an empty choice would match everything
   const lines = keys.map((key) => {
     const [on, inode, segment] = key.split(' ');
     const name = ' +/SYSV[0-9a-f]{8} \\(deleted\\)$';
