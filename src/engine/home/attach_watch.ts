@@ -9,23 +9,31 @@ import type { Loop } from '../link/loop.ts';
 /** Milliseconds. Until then, and until the program is home, who attaches it sees memory that may be out of date. */
 const lookEvery = 50;
 
-interface Watched {
-  readonly descriptor: number;
+interface Access {
   /** Of the segment, whatever descriptor leads to it. */
   readonly inode: string;
-  accessed: bigint;
+  time: bigint;
+}
+
+interface Watched extends Access {
+  readonly descriptor: number;
+  /**
+   * It is to be told at the next look in any case: the time is that of a clock of some milliseconds, and it is noted just
+   * before others see the mapping.
+   */
+  again: boolean;
 }
 
 const watches = new Set<AttachWatch>();
 
-function look(descriptor: number): Watched {
+function lastAccess(descriptor: number): Access {
   const { ino, birthtimeNs, atimeNs } = fs.fstatSync(descriptor, { bigint: true });
-  return { descriptor, inode: `${ino} ${birthtimeNs}`, accessed: atimeNs };
+  return { inode: `${ino} ${birthtimeNs}`, time: atimeNs };
 }
 
 /** It has just been attached on behalf of a program that is away. */
 export function attachedByUs(descriptor: number): void {
-  const now = look(descriptor);
+  const now = lastAccess(descriptor);
   for (const watch of watches) watch.accept(now);
 }
 
@@ -33,8 +41,7 @@ export class AttachWatch {
   readonly #loop: Loop;
   #watched: Watched[] = [];
   #cancel: (() => void) | undefined;
-  /** Gets a descriptor of what was attached. */
-  onAttach: (descriptor: number) => void = () => {};
+  #listener: ((descriptor: number) => void) | undefined;
 
   constructor(loop: Loop) {
     this.#loop = loop;
@@ -43,26 +50,39 @@ export class AttachWatch {
   /** The segment behind a descriptor of ours. */
   add(descriptor: number): void {
     if (this.#watched.some((known) => known.descriptor === descriptor)) return;
-    this.#watched.push(look(descriptor));
+    this.#watched.push({ descriptor, ...lastAccess(descriptor), again: true });
     watches.add(this);
     this.#cancel ??= this.#lookLater();
   }
 
-  accept({ inode, accessed }: Watched): void {
-    for (const known of this.#watched) if (known.inode === inode) known.accessed = accessed;
+  accept({ inode, time }: Access): void {
+    for (const known of this.#watched) if (known.inode === inode) Object.assign(known, { time, again: true });
   }
 
-  /** Descriptors of what was attached since the last look. */
-  look(): number[] {
-    const changed = this.#watched.filter((known) => look(known.descriptor).accessed !== known.accessed);
-    for (const known of changed) known.accessed = look(known.descriptor).accessed;
-    return changed.map(({ descriptor }) => descriptor);
+  /** The listener gets a descriptor of what may have been attached since the start of the watch, and of what is from now on. */
+  listen(listener: (descriptor: number) => void): void {
+    this.#listener = listener;
+  }
+
+  /** Whether something was attached since the start of the watch, or since its listener was told. */
+  look(): boolean {
+    return this.#watched.some((known) => lastAccess(known.descriptor).time !== known.time);
+  }
+
+  #tell(listener: (descriptor: number) => void): void {
+    for (const known of [...this.#watched]) {
+      const { time } = lastAccess(known.descriptor);
+      const changed = time !== known.time;
+      if (!changed && !known.again) continue;
+      Object.assign(known, { time, again: changed });
+      listener(known.descriptor);
+    }
   }
 
   #lookLater(): () => void {
     return this.#loop.after(lookEvery, () => {
       this.#cancel = this.#lookLater();
-      for (const descriptor of this.look()) this.onAttach(descriptor);
+      if (this.#listener) this.#tell(this.#listener);
     });
   }
 

@@ -245,7 +245,7 @@ export class Departure implements Traveller {
     const rings = space.mappings.some(({ ring }) => ring);
     this.#descriptors = descriptorTargets(task.tid);
     refuseBusyRings(this.pid, { descriptors: this.#descriptors, rings });
-    if (this.#supply.watch.look() || this.#supply.attachments.look().length > 0)
+    if (this.#supply.watch.look() || this.#supply.attachments.look())
       throw new CannotFreeze(this.pid, 'busy', 'somebody has just opened or attached what it maps shared');
     return (this.#space = { ...space, limits: resourceLimits(this.pid), rings });
   }

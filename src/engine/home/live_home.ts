@@ -26,10 +26,10 @@ export class LiveAtHome {
     this.#supply = supply;
     supply.watch.onOpen = () => this.#bringHome('somebody opened a file that it maps shared');
     if (supply.watch.opened) supply.watch.onOpen();
-    supply.attachments.onAttach = (descriptor) => {
+    supply.attachments.listen((descriptor) => {
       if (supply.hasStranger(descriptor, this.#company()))
         this.#bringHome('somebody attached System V shared memory that it has attached');
-    };
+    });
   }
 
   /** Whether a call that writes through a descriptor writes to such a file: only at home the two are one. */

@@ -177,6 +177,8 @@ export function refuseSharers(
   if (sharer && isNew(sharer.pid, [...(looks.companions ?? []), pid], keys)) throw new FamilyChanged(pid, sharer.pid);
   if (sharer) throw new StaysHome(pid, `it shares memory with process ${sharer.pid} (${sharer.name})`);
   // A copy that does not follow what is written through the shared mapping would be wrong.
-  const twice = all.find((m) => !starts.has(m.start) && keys.includes(keyOf(m)));
+  // While it runs it may have moved a shared one since; of segments all are live.
+  const isOther = (m: Mapping): boolean => !isSegment(m) && !(looks.open && m.permissions[3] === 's');
+  const twice = all.find((m) => !starts.has(m.start) && isOther(m) && keys.includes(keyOf(m)));
   if (twice) throw new StaysHome(pid, `it maps ${twice.name} both shared and otherwise`);
 }
