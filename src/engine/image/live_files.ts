@@ -104,9 +104,14 @@ export class LiveFile implements MappableFile {
   store(offset: number, local: number, length: number): void {
     const end = Math.min(offset + length, this.image.size);
     if (offset % pageSize !== 0 || offset >= end) return;
-    must(kernel.call(nr.pwrite64, this.mapDescriptor, local, end - offset, offset), 'pwrite', { offset, length });
-    this.#have.fill(1, offset / pageSize, Math.ceil(end / pageSize));
-    if (this.#known) fs.readSync(this.mapDescriptor, this.#known, offset, end - offset, offset);
+    // What came before, for somebody else who wanted it, may have been changed since.
+    for (let at = offset; at < end; at += pageSize) {
+      if (this.#have[at / pageSize]) continue;
+      const part = Math.min(pageSize, end - at);
+      must(kernel.call(nr.pwrite64, this.mapDescriptor, local + at - offset, part, at), 'pwrite', { offset: at });
+      this.#have[at / pageSize] = 1;
+      if (this.#known) fs.readSync(this.mapDescriptor, this.#known, at, part, at);
+    }
   }
 
   /** Nobody here has it mapped, and home knows it better: all of it is empty but these parts, which are missing. */
