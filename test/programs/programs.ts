@@ -171,7 +171,7 @@ const memory: readonly Program[] = [
   program('shared-family', { moves: 'started' }),
   // Not remote: what was mapped away, to read it, is a copy that may get old (docs/internals/sharing.md).
   program('shared-reader', { modes: ['home', 'moved', 'ping-pong', 'chaos'] }),
-  program('shared-sysv', { needs: ['root-engine'] }),
+  program('shared-sysv', { needs: ['root-engine'], seconds: 5 }),
   program('shared-sysv-moved', { needs: ['root-engine'], endsAtHome: true }),
   program('shared-sysv-namespaces', { needs: ['root'] }),
   // Whoever attaches a segment calls those home that have it (docs/internals/sharing.md).
