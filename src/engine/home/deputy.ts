@@ -26,7 +26,7 @@ import type { Frame, GuestLink } from '../link/link.ts';
 import type { Loop } from '../link/loop.ts';
 import { PassedSignals } from './passed_signals.ts';
 import { adviseAway, dieOf, setMirrored } from './deputy_calls.ts';
-import { bitOf, drainSignals, signalImage, splitAtContinue } from '../image/pending_signals.ts';
+import { bitOf, drainSignals, signalImage, splitAtContinue, stopMask } from '../image/pending_signals.ts';
 import { ERESTARTNOINTR, type Registers } from '../../sys/x64/registers.ts';
 import { createThread } from '../image/restore.ts';
 import { bounceMemory } from './request_buffers.ts';
@@ -226,6 +226,8 @@ export class Deputy {
     const wasStopped = !stays && this.#group.leave(thread.tid);
     if (stays && !thread.lodger) this.#group.enter(thread.tid);
     const result = thread.interruptWanted ? this.#withdraw(thread, stop) : undefined;
+    // A signal that the call has sent to its own thread acts before it returns; our stop came first.
+    if (result !== undefined && !thread.lodger) this.#passPending(stop, ~(stopMask | bitOf(SIGCONT)));
     // A stop of the program's own ends such a call (signal(7), "Interruption of system calls … by stop signals").
     if (!stays && !wasStopped) this.#requests.repeatEnded(thread, stop);
     if (stays) stop.listen();
@@ -235,7 +237,11 @@ export class Deputy {
 
   /** SIGCONT goes to the body before it may run: its handler runs before anything else does. */
   #passContinue(stop: StoppedTask): void {
-    for (const signal of drainSignals(this.stub, [stop], ~bitOf(SIGCONT) | this.#held)) this.passOn(signal);
+    this.#passPending(stop, bitOf(SIGCONT));
+  }
+
+  #passPending(stop: StoppedTask, wanted: bigint): void {
+    for (const signal of drainSignals(this.stub, [stop], ~wanted | this.#held)) this.passOn(signal);
   }
 
   /** A signal for the program: its place of action is the body. Only stops act here. */
