@@ -142,7 +142,8 @@ export class HostProcess {
   }
 
   /** Does nothing when the program has ended already. */
-  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+  /** @param signal a number for real-time signals, which have no names */
+  kill(signal: NodeJS.Signals | number = 'SIGTERM'): void {
     const pid = this.outsidePid;
     if (!this.running || /^exit /m.test(readIfThere(this.#status))) return;
     signalIfThere(pid, signal);
@@ -179,7 +180,7 @@ export function pidsOf(outside: number): number[] {
   return line === null ? [] : line[1].split(/\s+/).map(Number);
 }
 
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+function signalIfThere(pid: number, signal: NodeJS.Signals | number): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

@@ -31,7 +31,7 @@ export type Ending = { readonly exit: number } | { readonly signal: SignalName }
  * line "ready" (1 = when the program's own loop is about to end), so that short runs are disturbed alike.
  */
 export type Stimulus =
-  | { readonly at: number; readonly signal: SignalName }
+  | { readonly at: number; readonly signal: SignalName | number }
   | { readonly at: number; readonly input: string }
   | { readonly at: number; readonly endInput: true };
 
@@ -238,7 +238,8 @@ const signals: readonly Program[] = [
     program(`signal-trap-${how}`, { source: 'signal_trap.c', args: [how] }),
   ),
   program('signal-outside', {
-    stimuli: [0.1, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9].map((at) => ({ at, signal: 'SIGUSR1' as const })),
+    // A real-time signal: others merge where a machine is so busy that two come before the first is handled.
+    stimuli: [0.1, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9].map((at) => ({ at, signal: 40 })),
   }),
   program('job-control', { moves: 'printed' }),
   program('terminal-background', { moves: 'printed' }),

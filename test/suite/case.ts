@@ -9,7 +9,7 @@ export const modes: readonly Mode[] = ['home', 'remote', 'moved', 'ping-pong', '
 
 /** What is done to a program from outside, `at` seconds after it is ready. */
 export type Stimulus = { readonly at: number } & (
-  | { readonly signal: NodeJS.Signals }
+  | { readonly signal: NodeJS.Signals | number }
   | { readonly input: string }
   | { readonly endInput: true }
 );
