@@ -167,6 +167,7 @@ const memory: readonly Program[] = [
   program('jit'),
   program('file-map-private'),
   program('file-map-shared'),
+  program('file-map-ended'),
   program('shared-memory', { endsAtHome: true }),
   program('shared-family', { moves: 'started' }),
   // Not remote: what was mapped away, to read it, is a copy that may get old (docs/internals/sharing.md).

@@ -27,7 +27,7 @@ import {
   type ThreadImage,
 } from '../image/image.ts';
 import { frameJson, type Frame, type GuestLink } from '../link/link.ts';
-import { mappedFiles, wantedKeys } from '../image/mapped_files.ts';
+import { mappedFiles, mapsAllOf, wantedKeys } from '../image/mapped_files.ts';
 import { bodySpace, bodyState } from './body_image.ts';
 import type { HomecomingMessage, HomecomingState } from '../image/departure_types.ts';
 import { packSpace, unpackSpace, type PackedSpace } from '../image/packed_space.ts';
@@ -380,10 +380,11 @@ export class Guest {
     const frozen = all.filter(({ thread }) => !thread.lodger);
     if (frozen.length === 0) return; // it ended meanwhile; that is reported by itself
     const space = this.#readSpace();
-    // What only others may write comes with them, or is at home already: the last of them may have ended.
-    if (space.mappings.some(({ readOnly }) => readOnly)) this.#files.writeBack(true);
-    this.#files.still = true;
     const own = { ...space, mappings: space.mappings.filter(({ readOnly }) => !readOnly) };
+    // The rest comes with its memory. What it has unmapped does not; and what only others may write comes with them, or is at
+    // home already: the last of them may have ended.
+    this.#files.writeBack(true, (file) => !mapsAllOf(own, file));
+    this.#files.still = true;
     const ranges = contentRanges(body.stub.view, own, (identity) => this.#files.descriptor(identity));
     const message: HomecomingMessage<PackedSpace> = {
       space: packSpace(space),
@@ -428,7 +429,9 @@ export class Guest {
   // ---- the end ----
 
   #onEnded(status: TaskStatus): void {
-    if (this.#state !== 'ended') this.#link.sendJson(frameType.ended, status);
+    if (this.#state === 'ended') return;
+    this.#files.writeBack(true); // of shared memory its last words count, too
+    this.#link.sendJson(frameType.ended, status);
   }
 
   #end(reason: string): void {

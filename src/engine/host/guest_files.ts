@@ -122,12 +122,14 @@ export class GuestFiles {
   /**
    * Home gets what has changed in files that are mapped shared and writable. Who at home could look at them learns that
    * only by a call, so this comes before each of them; with much to compare, no more often than it costs little.
+   * @param wanted of which files; by default, of all
    */
-  writeBack(always = false): void {
+  writeBack(always = false, wanted: (file: FileImage) => boolean = () => true): void {
     if (this.#live.length === 0 || this.#still) return;
     const began = performance.now();
     if (!always && began < this.#nextLook) return;
     for (const file of this.#live) {
+      if (!wanted(file.image)) continue;
       const { identity } = file.image;
       for (const { offset, bytes: data } of file.changes())
         this.#link.sendJson(frameType.writeBack, { identity, offset, data: data.toString('base64') });

@@ -17,6 +17,15 @@ export function mappedFiles(space: AddressSpace): WantedFile[] {
   });
 }
 
+/** Whether no byte of a file is without a mapping. */
+export function mapsAllOf({ mappings, files }: AddressSpace, { identity, size }: FileImage): boolean {
+  const parts = mappings.filter((m) => m.file >= 0 && files[m.file].identity === identity);
+  let end = 0;
+  for (const m of parts.toSorted((a, b) => a.offset - b.offset))
+    if (m.offset <= end) end = Math.max(end, m.offset + m.end - m.start);
+  return end >= size;
+}
+
 /** Names for parts of files, to be looked up by. */
 export function wantedKeys(wanted: readonly WantedFile[]): string[] {
   return wanted.flatMap(({ file, ranges }) => ranges.map((range) => keyOf(file, range.address, range.length)));
