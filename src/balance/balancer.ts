@@ -136,8 +136,9 @@ export class Balancer {
       .map((site) => ({ site, stretch: stretchOf(anywhere, site) }));
     const best = Math.min(...options.map(({ stretch }) => stretch));
     const near = options.filter(({ stretch }) => stretch <= best * (1 + this.#tunables.nearBest));
-    // At home nothing has to move: where it is as good, it stays.
-    const { site } = near.find((one) => one.site === home) ?? near[Math.floor(this.#random() * near.length)];
+    // Who asks for the best node wants home free for other work: where another one is as good, it is that.
+    const others = near.filter((one) => one.site !== home);
+    const { site } = others.length > 0 ? others[Math.floor(this.#random() * others.length)] : near[0];
     const { demand, memoryBytes } = beginner;
     const at = this.#now();
     if (site !== home) this.#commitments.add({ at, askedAt: at }, { from: '', to: site.name, demand, memoryBytes });

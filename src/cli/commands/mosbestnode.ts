@@ -8,7 +8,7 @@ export const mosbestnode = describeCommand({
   usage: ['[-m MB] [-w] [--json]'],
   about: [
     'Prints the name of the node on which a program that computes would get on best now: by load, speed, CPUs and free ' +
-      'memory; this node where it is as good as any. The program counts as begun there until the node has told its next ' +
+      'memory; this node only where it is better than any other. The program counts as begun there until the node has told its next ' +
       'load, so that two who ask one after the other are not sent to the same place.',
     'mosrun -b does the same for the program that it runs.',
   ],
