@@ -25,12 +25,6 @@ const open: readonly OpenCase[] = [
     modes: ['chaos'],
     reason: 'its processes share memory and move together, by way of home: too little of its time is away',
   },
-  {
-    suite: 'workloads',
-    name: 'lammps',
-    modes: ['ping-pong'],
-    reason: 'it shares memory with its helper, and such a set passes by home on its way from node to node',
-  },
 ];
 
 /** Why a case is known to be open in a mode; undefined when it must pass. */
