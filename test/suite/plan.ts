@@ -87,7 +87,7 @@ export interface ChaosPlan {
   readonly seed: number;
   readonly lanes: number;
   readonly json: boolean;
-  /** Leaves out what is known not to hold in mode `chaos`. */
+  /** Leaves out what is known not to hold in mode `chaos`; a case that was away too little gets a second try, which is said. */
   readonly gate: boolean;
   readonly cases: readonly Case[];
 }
