@@ -172,8 +172,9 @@ export function signalSets(tid: number): SignalSets {
   let fields: Map<string, string> | undefined;
   try {
     fields = status(tid);
-  } catch {
-    // it has ended
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')))
+      throw error;
   }
   const mask = (name: string): bigint => BigInt('0x' + (fields?.get(name) ?? '0'));
   return {

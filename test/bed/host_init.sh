@@ -18,7 +18,7 @@ hostname "$BED_NAME"
 base=$BED_STATE
 mount -n -t tmpfs -o mode=755 mosix-bed "$base"
 root=$base/root
-mkdir -p "$root" "$base"/{upper,work}/{usr,etc}
+mkdir -p "$root" "$base"/{upper,scratch}/{usr,etc}
 mount -n --bind "$root" "$root"
 cd "$root"
 mkdir -p usr etc proc sys dev home srv root tmp run var/{tmp,lib,log,cache} mnt media opt .old
@@ -39,7 +39,7 @@ echo "$BED_NAME" > "$base/upper/etc/hostname"
 printf '127.0.0.1 localhost\n%s\n' "$BED_HOSTS" > "$base/upper/etc/hosts"
 tr -d - < /proc/sys/kernel/random/uuid > "$base/upper/etc/machine-id"
 for tree in usr etc; do
-  mount -n -t overlay -o "lowerdir=/$tree,upperdir=$base/upper/$tree,workdir=$base/work/$tree" mosix-bed "$tree"
+  mount -n -t overlay -o "lowerdir=/$tree,upperdir=$base/upper/$tree,workdir=$base/scratch/$tree" mosix-bed "$tree"
 done
 
 mount -n -t proc proc proc
@@ -84,9 +84,9 @@ for shared in "$@"; do # ordinary users must be able to look into it, even if on
       ;;
     *) # an overlay's top directory has the mode of its upper directory
       count=$((count + 1))
-      mkdir -p "$base"/{upper,work}/"shared$count"
+      mkdir -p "$base"/{upper,scratch}/"shared$count"
       chmod 755 "$base/upper/shared$count"
-      mount -n -t overlay -o "ro,lowerdir=$shared,upperdir=$base/upper/shared$count,workdir=$base/work/shared$count" mosix-bed ".$shared"
+      mount -n -t overlay -o "ro,lowerdir=$shared,upperdir=$base/upper/shared$count,workdir=$base/scratch/shared$count" mosix-bed ".$shared"
       ;;
   esac
 done

@@ -87,6 +87,12 @@ export interface Line {
   readonly why: string;
 }
 
+/** What counts of two tries, which is said: the second, if that went well. */
+export function ofTwoTries(first: Line, second: Line): Line {
+  if (!second.ok) return second;
+  return { ...second, why: `at the second try; the first: ${first.why.replace(/; see \S+$/, '')}` };
+}
+
 /** For a case that was not run (null), or could not be. */
 export function emptyLine(
   { suite, one, mode }: { suite: string; one: Case; mode: Mode },

@@ -5,7 +5,7 @@
  *
  * The seed gives the order of the cases and, for each, where it goes and when: a run is repeated as far as timing allows.
  */
-import { type Case, emptyLine, type Line } from './case.ts';
+import { type Case, emptyLine, type Line, ofTwoTries } from './case.ts';
 import type { Reference } from './judge.ts';
 import { openReason } from './known_open.ts';
 import { Lab } from './lab.ts';
@@ -145,7 +145,7 @@ async function runLane(run: Run, lane: number): Promise<void> {
     if (next === undefined) return; // fewer cases than lanes
     const first = await runOne(run, next);
     const again = run.gate && first?.ok === false && !first.wrong ? await runOne(run, next) : undefined;
-    if (first) run.emit(again?.ok ? { ...again, why: `at the second try; the first: ${first.why}` } : first);
+    if (first) run.emit(again ? ofTwoTries(first, again) : first);
     next.done();
   }
 }

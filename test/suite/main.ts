@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { Bed } from '../bed/bed.ts';
 import { runBalance } from './balance.ts';
 import { runHostile } from './hostile.ts';
-import { type Case, emptyLine, type Line, type Summary } from './case.ts';
+import { type Case, emptyLine, type Line, ofTwoTries, type Summary } from './case.ts';
 import { runChaos } from './chaos.ts';
 import type { Reference } from './judge.ts';
 import { saveExpected } from './evidence.ts';
@@ -58,11 +58,11 @@ interface Run {
 /** Takes tasks from the queue until it is empty. */
 async function runLane(run: Run, queue: Task[]): Promise<void> {
   let lab: Lab | undefined;
-  const secondTries = new Map<Task, string>();
+  const firstTries = new Map<Task, Line>();
   try {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
       const { one, mode } = task;
-      const second = secondTries.has(task);
+      const first = firstTries.get(task);
       const line = await attempt(run.plan, task, async () => {
         lab ??= await furnished(run.plan, run.cases);
         await lab.prepare(one);
@@ -73,17 +73,12 @@ async function runLane(run: Run, queue: Task[]): Promise<void> {
         run.references.set(one.name, reference);
         return runCase(setting, one, mode, reference);
       });
-      if (line.ok === false && !line.wrong && run.plan.gate && !second) {
+      if (line.ok === false && !line.wrong && run.plan.gate && !first) {
         // At greater length: where CPUs are scarce, the commands that move a program may take as long as it runs.
         const again = { one: one.longer ?? one, mode };
-        secondTries.set(again, line.why);
+        firstTries.set(again, line);
         queue.unshift(again);
-      } else
-        run.emit(
-          second && line.ok
-            ? { ...line, why: `at the second try; the first: ${secondTries.get(task)?.replace(/; see \S+$/, '')}` }
-            : line,
-        );
+      } else run.emit(first ? ofTwoTries(first, line) : line);
       if (line.ok) continue;
       await lab?.[Symbol.asyncDispose](); // what failed may have broken the nodes
       lab = undefined;
