@@ -232,6 +232,7 @@ const signals: readonly Program[] = [
   ...['ppoll', 'pselect', 'epoll_pwait', 'epoll_pwait2'].map((call) =>
     program(`signal-mask-${call.replaceAll('_', '-')}`, { source: 'signal_mask_wait.c', args: [call] }),
   ),
+  program('signal-mask-due'),
   program('signal-mask-race'),
   program('signal-mirrored'),
   program('signal-fd'),

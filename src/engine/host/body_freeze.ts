@@ -8,7 +8,7 @@ import { untilEnded } from '../task/freeze.ts';
 import { beginOfSleep } from '../task/stop_thread.ts';
 import { frozenTask, type FrozenTask } from '../task/frozen_task.ts';
 import type { Loop } from '../link/loop.ts';
-import { restoreMask } from './masked_waits.ts';
+import { endWait, restoreMask } from './masked_waits.ts';
 import { repeatUnseen } from './repeated_calls.ts';
 import { takeMark } from '../task/marked_calls.ts';
 import { observeSleep, type Sleep } from '../task/sleep.ts';
@@ -55,13 +55,15 @@ export async function freezeBody(body: FreezableBody, milliseconds: number): Pro
     const stopped = frozenTask(stop);
     const { at } = vdso.leave(stopped);
     if (!at) continue;
+    const { letsIn } = thread;
     restoreMask(thread, at.task);
     const known = takeMark(at.task, at.task.registers());
     repeatUnseen(thread, at.task);
+    endWait(thread, at, letsIn);
     abortCriticalSection(at.task);
     const registers = at.task.registers();
     const noted = thread.waitsSince(registers) ?? known?.since;
-    const since = noted ?? beginOfSleep(at.task, at === stopped ? sleep : undefined).since;
+    const since = noted ?? beginOfSleep(at, at === stopped ? sleep : undefined).since;
     thread.noteStop(registers, since); // it may stay here after all
     const written = thread.cutWrite?.written ?? 0;
     // Of the calls that go on by restart_syscall(2) only a futex's wait can have begun here.

@@ -17,6 +17,7 @@ import type { BodyHost } from './body_host.ts';
 import type { BodyThread } from './body_thread.ts';
 import { plainForward } from './forwarded_calls.ts';
 import { bitOf, signalIsDue } from '../image/pending_signals.ts';
+import type { FrozenTask } from '../task/frozen_task.ts';
 import { backInWait, maskArgument, maskOf } from '../task/masked_calls.ts';
 import { readTime, timeoutOf, timeStructSize } from '../task/timed_waits.ts';
 
@@ -82,6 +83,11 @@ function isSet(call: BodyCall, { argument }: BufferPlan): boolean {
   return nameOf(call.nr) === 'pselect6' && argument >= 1 && argument <= 3;
 }
 
+/** Whether it had been waiting before it was cut short. */
+function hasBegun({ cutBy }: BodyCall): boolean {
+  return cutBy !== undefined && cutBy !== ERESTARTNOINTR;
+}
+
 /** The wait itself. */
 function begin(body: BodyHost, thread: BodyThread, wait: BodyCall): void {
   forward(body, thread, wait, {
@@ -119,11 +125,12 @@ function look(body: BodyHost, thread: BodyThread, wait: BodyCall): void {
   forward(body, thread, question, {
     ...(inMemory ? { timeout } : {}),
     ended: (result) => {
-      const due = !body.still && isDue(thread, wait.mask!);
-      if (due && result === ERESTARTNOINTR) return look(body, thread, wait);
+      const due = isDue(thread, wait.mask!);
+      if (due && !body.still && result === ERESTARTNOINTR) return look(body, thread, wait);
       if (result !== 0 && !isCode(result)) return body.finish(thread, wait, result);
       if (result === 0 && onlyLooks(body, wait)) return body.finish(thread, wait, 0);
-      if (due) suspend(body, thread, wait, wait.cutBy === undefined ? 'before' : 'during');
+      if (due && body.still) body.finish(thread, wait, ERESTARTNOINTR); // it has not begun
+      else if (due) suspend(body, thread, wait, hasBegun(wait) ? 'during' : 'before');
       else body.finish(thread, wait, result === 0 ? ERESTARTNOHAND : result);
     },
   });
@@ -168,6 +175,24 @@ export function leaveWait(body: BodyHost, thread: BodyThread, call: BodyCall): v
     thread.handlerRuns(stop);
     stop.setRegisters(stop.registers().finishCall(EINTR));
   });
+}
+
+/**
+ * A thread has stopped for the way home that `letsIn` signals, by now with its own mask in force. If the one that was due
+ * before the call waits still, the call is made anew; if it was dropped a call of the EINTR class ends (`leaveWait`).
+ */
+export function endWait(thread: BodyThread, { task, pendingSignal }: FrozenTask, letsIn: BodyThread['letsIn']): void {
+  const registers = task.registers();
+  const repeats = registers.syscall < 0; // from its `syscall` instruction
+  const call = repeats ? registers.number('rax') : registers.syscall;
+  if (letsIn !== 'before' || describe(call)?.interrupted !== 'eintr') return;
+  const mask = maskOf(task.tid, call, registers.syscallArguments);
+  if (typeof mask !== 'bigint') return;
+  const waits = pendingSignal !== undefined || signalIsDue(task.tid, mask);
+  if (repeats && waits) return;
+  thread.handlerRuns(task);
+  if (repeats) registers.undoRepeat(call, EINTR);
+  task.setRegisters(waits ? registers.repeatCall() : registers.finishCall(EINTR));
 }
 
 /** A stopped thread gets its own mask back, if another one is in force. */

@@ -126,19 +126,20 @@ async function freezeNew(
   const left = threadIds(pid).filter((tid) => !frozen.has(tid));
   const lending = left.filter((tid) => waitForVfork(pid, tid));
   for (const tid of lending.length ? lending : left) {
+    const sleep = observeSleep(tid);
     const task = RunningTask.seize(tid, traceOption.calls);
     if (task instanceof SystemCallError) {
       if (task.errno !== ESRCH) refuseTraced(pid, tid);
       continue; // it ends
     }
+    task.interrupt(); // at once: to a traced task signals come that it ignores
     asked.add(tid);
-    sleeps.set(tid, observeSleep(tid));
-    task.interrupt();
+    sleeps.set(tid, sleep);
   }
   for (const [tid, sleep] of sleeps) {
     const stopped = await stopOne(loop, new RunningTask(tid), stopDeadline);
     asked.delete(tid);
-    const entry = stopped && withRestartedCall({ ...stopped, ...beginOfSleep(stopped.task, sleep) });
+    const entry = stopped && withRestartedCall({ ...stopped, ...beginOfSleep(stopped, sleep) });
     if (!entry) continue;
     frozen.set(tid, entry);
     if (goesOnWithUnknown(entry)) throw new CannotFreeze(pid, 'busy', 'it is just going on with an interrupted call');
@@ -188,7 +189,7 @@ function leaveVdso(frozen: Map<number, FrozenTask>): boolean {
       beyond = true;
     }
     anyBeyond ||= beyond;
-    if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside.task, undefined) });
+    if (outside) frozen.set(tid, { ...outside, ...beginOfSleep(outside, undefined) });
     else frozen.delete(tid);
   }
   return anyBeyond;

@@ -7,8 +7,9 @@ import { signalSets } from '../../sys/procfs.ts';
 import { isGone, type StoppedTask } from '../../sys/ptrace.ts';
 import { peek } from '../../sys/remote_memory.ts';
 import { nameOf } from '../../sys/syscalls.ts';
-import { ERESTARTNOHAND } from '../../sys/x64/registers.ts';
+import { EINTR, ERESTARTNOHAND, type Registers } from '../../sys/x64/registers.ts';
 import { ignoredByDefault, SIGCONT } from './default_actions.ts';
+import type { FrozenTask } from './frozen_task.ts';
 import { runToCall } from './restarted_call.ts';
 
 /** The argument that points to the mask and the one with its size; pselect6's points to a pair of both. */
@@ -25,6 +26,10 @@ const EINVAL = -22;
 const EFAULT = -14;
 /** SIGKILL and SIGSTOP, which no mask blocks. */
 const unblockable = (1n << 8n) | (1n << 18n);
+
+/** It always means something: the process goes on. */
+const continues = 1n << BigInt(SIGCONT - 1);
+const droppedByDefault = [...ignoredByDefault].reduce((bits, signal) => bits | (1n << BigInt(signal - 1)), 0n);
 
 /** The argument by which a call says its mask. */
 export function maskArgument(number: number): number | undefined {
@@ -102,10 +107,32 @@ export function goBack(task: StoppedTask): StoppedTask {
  * mask keeps it.
  */
 export function isUnheard(task: StoppedTask, signal: number): boolean {
-  const { ignored, caught } = signalSets(task.tid);
   const bit = 1n << BigInt(signal - 1);
-  const means =
-    signal === SIGCONT || ((ignored & bit) === 0n && (!ignoredByDefault.has(signal) || (caught & bit) !== 0n));
-  const mask = means ? undefined : waitMask(task);
+  const mask = meansNothing(task.tid, bit) ? waitMask(task) : undefined;
   return mask !== undefined && (mask & bit) === 0n;
+}
+
+/** Of a set of signals those that are ignored, by the program or by default. */
+function meansNothing(tid: number, bits: bigint): boolean {
+  const { ignored, caught } = signalSets(tid);
+  return (bits & ~((ignored | (droppedByDefault & ~caught)) & ~continues)) === 0n;
+}
+
+/**
+ * A call of the EINTR class ends with that even for a signal that is ignored, if it was due before the call: later no kernel
+ * notices one. Such a call is not to be made again as one that our stop has cut short: it ends, or, if the signal waits
+ * still, has not begun yet and is made anew.
+ * @param stopped a task whose call has ended with EINTR at our stop, and which was not asleep in it
+ * @returns the registers that say so; undefined for other calls
+ */
+export function endedByDue({ task, pendingSignal }: FrozenTask): Registers | undefined {
+  const registers = task.registers();
+  const mask = maskOf(task.tid, registers.syscall, registers.syscallArguments);
+  if (typeof mask !== 'bigint') return undefined;
+  const { blocked, pending } = signalSets(task.tid);
+  if (blocked !== mask) return registers.finishCall(EINTR); // the kernel has taken the wait's mask back: it has ended
+  const due = (pending & ~mask) | (pendingSignal ? 1n << BigInt(pendingSignal.signal - 1) : 0n);
+  if (due === 0n || !meansNothing(task.tid, due)) return undefined; // a handler ends it
+  task.setSignalMask(task.signalMask()); // in place of the wait's, which would let the signal in
+  return registers.repeatCall();
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { kernel } from '../../sys/kernel.ts';
 import { arena, scratch } from '../../sys/memory.ts';
 import { statFields } from '../../sys/procfs.ts';
+import { describe } from '../../sys/syscalls.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { readClock } from './clocks.ts';
 import { timeoutOf } from './timed_waits.ts';
@@ -95,9 +96,9 @@ export function callOf(tid: number): { number: number; args: bigint[]; next: big
   }
 }
 
-/** Whether it counts since when a task has slept: the kernel neither waits for ever nor keeps the rest of the time. */
+/** Whether it counts since when a task has slept, or that it has: the kernel neither waits for ever nor keeps the rest of the time. */
 function matters({ number, args }: { number: number; args: bigint[] }): boolean {
-  if (number === nr.restart_syscall) return true;
+  if (number === nr.restart_syscall || describe(number)?.interrupted === 'eintr') return true;
   const timeout = timeoutOf(number, args);
   return timeout !== undefined && timeout.kind !== 'counted';
 }

@@ -16,6 +16,7 @@ import { frozenTask, type FrozenTask } from './frozen_task.ts';
 import { endsWithEintr, giveCode } from './interrupted_calls.ts';
 import type { Loop } from '../link/loop.ts';
 import { takeMark } from './marked_calls.ts';
+import { endedByDue } from './masked_calls.ts';
 import { stoppedIn, type Sleep } from './sleep.ts';
 import { timeoutOf } from './timed_waits.ts';
 
@@ -55,17 +56,19 @@ const endedLook = 20;
  * just done so.
  */
 export function beginOfSleep(
-  task: StoppedTask,
+  stopped: FrozenTask,
   sleep: Sleep | undefined,
 ): { since: bigint; restartOf: number; beginKnown?: boolean } {
+  const { task } = stopped;
   const now = readClock('monotonic');
   const registers = task.registers(); // and the task has left its CPU: its sleeps are counted
   const known = takeMark(task, registers);
   // At once, so that the program does not see our stop even if this engine dies.
-  if (endsWithEintr(registers)) task.setRegisters(giveCode(registers));
+  const slept = sleep !== undefined && stoppedIn(task.tid, sleep);
+  if (endsWithEintr(registers)) task.setRegisters((slept ? undefined : endedByDue(stopped)) ?? giveCode(registers));
   if (known) return { ...known, beginKnown: true };
   const countedDown = timeoutOf(registers.syscall, registers.syscallArguments)?.kind === 'counted';
-  if (!sleep || !stoppedIn(task.tid, sleep)) return { since: now, restartOf: 0 };
+  if (!slept) return { since: now, restartOf: 0 };
   return { since: countedDown ? now : sleep.since, restartOf: sleep.restartOf };
 }
 

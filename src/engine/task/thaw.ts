@@ -99,13 +99,13 @@ async function expire(loop: Loop, wait: MarkedWait, looks = tracedLooks): Promis
   const { pid, tid, mark } = wait;
   if (!isMarked(mark)) return;
   if (hasLeft(wait)) return dropMark(mark);
+  const sleep = observeSleep(tid);
   const task = RunningTask.seize(tid, traceOption.calls);
   if (task instanceof SystemCallError) {
     // Who stops it now may let it go on with the same call.
     if (task.errno !== ESRCH && looks > 0) after(loop, tracedLook, () => expire(loop, wait, looks - 1));
     return;
   }
-  const sleep = observeSleep(tid);
   task.interrupt();
   let stopped: FrozenTask | undefined;
   try {
@@ -116,7 +116,7 @@ async function expire(loop: Loop, wait: MarkedWait, looks = tracedLooks): Promis
   }
   if (!stopped) return;
   const isIt = markOf(tid, stopped.task.registers()) === mark;
-  const known = beginOfSleep(stopped.task, sleep);
+  const known = beginOfSleep(stopped, sleep);
   const registers = stopped.task.registers();
   if (!isIt || !isCutShort(registers)) {
     // It is in another call, or this one has just ended.
