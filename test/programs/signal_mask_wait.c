@@ -122,11 +122,17 @@ static void anew(unsigned round)
     set_own(kept | BIT(SIGWINCH));
     kill(getpid(), SIGWINCH);
     if (way >= 2) check(wait_for(FOR_EVER, kept) == -1 && errno == EINTR, "a signal that is ignored did not end the call");
-    child = sender(SIGWINCH, 50, false);
-    int64_t began = now_ns();
-    check(wait_for(150, kept) == 0, "a signal that is ignored ended the call");
-    check_duration(began, 150, call_names[way]);
-    reap(child);
+    /* If this process stood still for so long that the signal came before the call, it ends that rightly. */
+    for (int tries = 1; ; tries++) {
+        child = sender(SIGWINCH, 50, false);
+        int64_t began = now_ns();
+        result = wait_for(150, kept);
+        int error = errno;
+        if (result == 0) check_duration(began, 150, call_names[way]);
+        reap(child);
+        if (result == 0) break;
+        check(way >= 2 && error == EINTR && tries < 3, "a signal that is ignored ended the call with %d, %d", result, error);
+    }
     check_handled(0, open, "in the end");
 }
 
