@@ -84,6 +84,7 @@ export class DeputyRequests {
     thread.request = request;
     this.#waiting.push(thread);
     this.slots.post(thread.slot, request.wire.nr, args, request.id);
+    this.#loop.expect();
   }
 
   #unmap(thread: DeputyThread): void {

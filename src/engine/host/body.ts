@@ -198,6 +198,7 @@ export class Body implements BodyHost, SignalledBody {
     sent.large = isLarge(sent);
     sent.blocked = thread.terminalMask.blockedIn(call.nr);
     thread.call = sent;
+    this.loop.expect();
     if (!sent.large) return this.#afterSending(thread, sent, sendCall(this.link, this.hostPid, thread.tid, sent));
     this.loop.start(
       async () => this.#afterSending(thread, sent, await sendLargeCall(this.link, this.hostPid, thread.tid, sent)),

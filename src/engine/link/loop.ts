@@ -8,6 +8,7 @@ import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { Epoll, EPOLLET, EPOLLIN } from '../../sys/descriptors.ts';
 import { reapAny, takeEndsSeen, type TaskStatus } from '../../sys/ptrace.ts';
+import { Lookout } from './lookout.ts';
 
 export type Handler = (events: number) => void;
 
@@ -25,6 +26,9 @@ export interface Doze {
   /** Called when it is awake again. */
   finish(): void;
 }
+
+/** Milliseconds: longer answers faster and burns more CPU. */
+const longestLook = 0.05;
 
 interface LoopTimer {
   at: number;
@@ -45,11 +49,14 @@ export class Loop {
   #continuations = false;
   #stopped = false;
   #lastWork = 0;
-  readonly #spin: number;
+  /** After work whose answer is on its way, and after other work. */
+  readonly #lookouts = { answer: new Lookout(), any: new Lookout() };
+  #lookout = this.#lookouts.any;
+  #looks = false;
+  #looked = false;
+  #expecting = false;
 
-  /** @param spinMilliseconds how long to look for work before sleeping: larger answers faster and burns more CPU */
-  constructor(childEvents: number, spinMilliseconds = 0.05) {
-    this.#spin = spinMilliseconds;
+  constructor(childEvents: number) {
     this.#epoll.add(childEvents, (EPOLLIN | EPOLLET) >>> 0);
     this.#handlers.set(childEvents, () => this.reapTasks());
   }
@@ -173,6 +180,11 @@ export class Loop {
     this.#continuations = true;
   }
 
+  /** What a handler has just passed on may be answered at once: worth a look before the loop sleeps. */
+  expect(): void {
+    this.#expecting = true;
+  }
+
   /** Starts async work; its failure is given to `failed`. */
   start(work: () => Promise<void>, failed: (error: unknown) => void): void {
     this.continue();
@@ -204,8 +216,12 @@ export class Loop {
     if (this.#poll()) return this.#worked();
     if (this.#dispatch(0)) return this.#worked();
     if (this.#continuations) return;
-    // Those that it looks out for may need this very CPU.
-    if (performance.now() - this.#lastWork < this.#spin) return void kernel.call(nr.sched_yield);
+    if (this.#looks && performance.now() - this.#lastWork < longestLook) {
+      this.#looked = true;
+      return void kernel.call(nr.sched_yield); // those that it looks out for may need this very CPU
+    }
+    if (this.#looked) this.#lookout.record(false);
+    this.#looked = this.#looks = false;
     if (this.#doze && !this.#doze.prepare()) return;
     const events = this.#dispatch(this.#untilTimer());
     this.#doze?.finish();
@@ -213,6 +229,10 @@ export class Loop {
   }
 
   #worked(): void {
+    if (this.#looked) this.#lookout.record(true);
+    this.#lookout = this.#expecting ? this.#lookouts.answer : this.#lookouts.any;
+    this.#looks = this.#lookout.pays();
+    this.#looked = this.#expecting = false;
     this.#lastWork = performance.now();
   }
 

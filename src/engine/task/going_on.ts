@@ -52,10 +52,12 @@ function waitForTheRest(task: StoppedTask, registers: Registers, since: bigint):
   if (timeout.kind === 'counted') return countDown(task.tid, registers, since);
   const whole = readTimeAt(task.tid, address);
   const place = Math.floor((registers.number('rsp') - belowStack) / 16) * 16;
+  // What is there from before, and was not known again, is overwritten: from now on it is the rest since now.
+  const undoThere = place === address ? (): bigint => at : undo;
   // No memory there: the whole time-out once more.
   if (whole === undefined || !writeTimeAt(task.tid, place, whole - (at - since))) return undefined;
   registers.set(register, place);
-  return { at, undo };
+  return { at, undo: undoThere };
 }
 
 /**
