@@ -3,22 +3,15 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { ring } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
 import { arena, Memory, scratch } from '../sys/memory.ts';
+import { serveThisThreadSoon } from '../sys/priority.ts';
 import { readInto, readRanges } from '../sys/remote_memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
-import { boardSize, maximumBells, type BellSettings } from './doorbell_board.ts';
+import { boardSize, maximumBells, putWaiter, waiterSize, type BellSettings } from './doorbell_board.ts';
 
-const FUTEX_32 = 2;
 const EFAULT = -14;
 
-/** struct futex_waitv: u64 value, u64 address, u32 flags, u32 zero. */
-const waiters = scratch(24 * (maximumBells + 1));
+const waiters = scratch(waiterSize * (maximumBells + 1));
 const wordsAt = scratch(4 * maximumBells);
-
-function put(index: number, address: number, value: number): void {
-  arena.write64(waiters + 24 * index, value);
-  arena.write64(waiters + 24 * index + 8, address);
-  arena.write64(waiters + 24 * index + 16, FUTEX_32);
-}
 
 /** The words' values; undefined where the memory is gone. */
 function look(addresses: readonly number[]): (number | undefined)[] {
@@ -37,7 +30,7 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
   for (;;) {
     const change = Atomics.load(board.i32, 0) >>> 0;
     const count = Math.min(board.u32[1], maximumBells);
-    put(0, boardAddress, change);
+    putWaiter(waiters, 0, boardAddress, change);
     let used = 1;
     let rung = false;
     const addresses = Array.from({ length: count }, (_, i) => board.read64(8 + 8 * i));
@@ -47,7 +40,7 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
       if (value === undefined) continue;
       if (seen.has(address) && seen.get(address) !== value) rung = true;
       seen.set(address, value);
-      put(used++, address, value);
+      putWaiter(waiters, used++, address, value);
     }
     if (rung) {
       ring(event);
@@ -59,4 +52,7 @@ function waitForBells({ board: boardAddress, event }: BellSettings): never {
   }
 }
 
-if (!isMainThread) waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else
+if (!isMainThread) {
+  serveThisThreadSoon(false);
+  waitForBells(workerData as BellSettings); // cast: doorbells.ts gives nothing else
+}

@@ -7,13 +7,15 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { drain, EPOLLIN, eventDescriptor } from '../sys/descriptors.ts';
 import { kernel } from '../sys/kernel.ts';
-import { Memory } from '../sys/memory.ts';
+import { arena, Memory, scratch } from '../sys/memory.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { Deputy } from './home/deputy.ts';
-import { boardSize, maximumBells, type BellSettings } from './doorbell_board.ts';
-import type { Doze, Loop } from './link/loop.ts';
+import { boardSize, maximumBells, putWaiter, waiterSize, type BellSettings } from './doorbell_board.ts';
+import type { Answerer, Doze, Loop } from './link/loop.ts';
+import { readClock } from './task/clocks.ts';
 
 const FUTEX_WAKE = 1;
+const EAGAIN = -11;
 /** With more deputies than bells the worker looks by itself this often, milliseconds. */
 const fallbackPeriod = 1;
 
@@ -21,7 +23,10 @@ export class Doorbells implements Doze {
   readonly #board = Memory.anonymous(boardSize);
   readonly #deputies: () => Deputy[];
   readonly #loop: Loop;
-  #posted = '';
+  /** Serial numbers of the deputies that the thread knows. */
+  #posted: number[] = [];
+  /** Those that may ring while the worker sleeps. */
+  #busy: Deputy[] = [];
   #thread: Worker | undefined;
 
   constructor(loop: Loop, deputies: () => Deputy[]) {
@@ -43,28 +48,58 @@ export class Doorbells implements Doze {
     const deputies = this.#deputies();
     if (deputies.length === 0) return true;
     if (!this.#thread) this.#startThread();
-    for (const deputy of deputies) deputy.slots.setSleeping(true);
+    this.#busy = deputies.filter((deputy) => deputy.requests.waits); // nobody else rings
+    for (const { requests } of this.#busy) requests.slots.setSleeping(true);
     this.#post(deputies);
     let found = false;
-    for (const deputy of deputies) found = deputy.poll() || found;
+    for (const deputy of this.#busy) found = deputy.poll() || found;
     if (deputies.length > maximumBells) this.#loop.after(fallbackPeriod, () => {});
     return !found;
   }
 
   finish(): void {
-    for (const deputy of this.#deputies()) deputy.slots.setSleeping(false);
+    for (const { requests } of this.#busy) requests.slots.setSleeping(false);
+    this.#busy = [];
+  }
+
+  linger(answerers: readonly Answerer[], milliseconds: number): boolean {
+    const some = answerers.slice(0, maximumBells);
+    for (const one of some) one.setSleeping(true);
+    const rings = some.map((one) => one.rings);
+    let rung = this.#deputies().some((deputy) => deputy.requests.waits && deputy.poll());
+    if (!rung)
+      rung = waitForAny(
+        some.map(({ doorbell }, i) => ({ address: doorbell, value: rings[i] })),
+        milliseconds,
+      );
+    for (const one of some) one.setSleeping(false);
+    return rung;
   }
 
   /** Tells the thread which words to wait for, when they have changed. */
   #post(deputies: readonly Deputy[]): void {
     const belled = deputies.slice(0, maximumBells);
-    const bells = belled.map((d) => d.slots.doorbell);
-    const key = belled.map((d) => d.serial).join();
-    if (key === this.#posted) return;
-    this.#posted = key;
-    this.#board.u32[1] = bells.length;
-    bells.forEach((address, i) => this.#board.write64(8 + 8 * i, address));
+    const { length } = this.#posted;
+    if (belled.length === length && belled.every(({ serial }, i) => serial === this.#posted[i])) return;
+    this.#posted = belled.map(({ serial }) => serial);
+    this.#board.u32[1] = belled.length;
+    belled.forEach(({ requests }, i) => this.#board.write64(8 + 8 * i, requests.slots.doorbell));
     Atomics.add(this.#board.i32, 0, 1);
     kernel.call(nr.futex, this.#board.address, FUTEX_WAKE, 1, 0, 0, 0);
   }
+}
+
+const CLOCK_MONOTONIC = 1;
+const waitersAt = scratch(waiterSize * maximumBells);
+const untilAt = scratch(16);
+
+/** Waits until one of the words is rung. @returns whether one was; false: time is up, or a word is gone */
+function waitForAny(words: readonly { address: number; value: number }[], milliseconds: number): boolean {
+  words.forEach(({ address, value }, i) => putWaiter(waitersAt, i, address, value));
+  const until = readClock('monotonic') + BigInt(Math.round(milliseconds * 1e6));
+  arena.write64(untilAt, Number(until / 1_000_000_000n));
+  arena.write64(untilAt + 8, Number(until % 1_000_000_000n));
+  const { address } = arena;
+  const result = kernel.call(nr.futex_waitv, address + waitersAt, words.length, 0, address + untilAt, CLOCK_MONOTONIC);
+  return result >= 0 || result === EAGAIN; // it has rung before
 }

@@ -3,6 +3,7 @@
  * It is a process of its own, so that a restart of `mosd` disturbs nothing that runs.
  */
 import fs from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import net from 'node:net';
 import path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
@@ -11,7 +12,7 @@ import { jsonLine, JsonLineReader } from '../lib/json_lines.ts';
 import { childEventDescriptor } from '../sys/children.ts';
 import { eventDescriptor, listenTcp, ring } from '../sys/descriptors.ts';
 import { kernel, selfTest } from '../sys/kernel.ts';
-import { preferThisThread } from '../sys/priority.ts';
+import { compileAfterOthers, serveThisThreadSoon } from '../sys/priority.ts';
 import { nr } from '../sys/x64/numbers.ts';
 import type { CallList, MoveResult } from '../wire/engine_protocol.ts';
 import { protocolVersion } from '../wire/frames.ts';
@@ -406,12 +407,22 @@ function answer(engine: Engine, socket: net.Socket, request: ControlRequest): vo
     );
 }
 
+/**
+ * A worker collects its garbage itself, and seldom: helpers of V8's would take CPUs from the programs and from each other for
+ * milliseconds (`npm run bench -- guests`).
+ */
+function keepToItsThreads(): void {
+  for (const flag of ['--single-threaded-gc', '--min-semi-space-size=16']) setFlagsFromString(flag);
+}
+
 function main(): void {
   const at = process.argv.indexOf('--config');
   const config = loadConfig(configFile(at > 0 ? process.argv[at + 1] : undefined));
   selfTest();
   removeLeftCgroups();
-  if (config.balance) preferThisThread();
+  serveThisThreadSoon(config.balance);
+  compileAfterOthers();
+  keepToItsThreads();
   fs.mkdirSync(config.runDir, { recursive: true });
   new IdentityStore(config.stateDir).own(); // without a cluster there is nobody to link with
   const engine = new Engine(config);

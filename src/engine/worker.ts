@@ -5,7 +5,7 @@ import { isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node
 import { acceptTcp, drain, EPOLLEXCLUSIVE, EPOLLIN, peerAddress } from '../sys/descriptors.ts';
 import { limitLog, type Log } from '../lib/limit_log.ts';
 import { selfTest } from '../sys/kernel.ts';
-import { preferThisThread } from '../sys/priority.ts';
+import { serveThisThreadSoon } from '../sys/priority.ts';
 import { SystemCallError } from '../sys/errors.ts';
 import { frameType } from '../wire/frames.ts';
 import { Handshake, HandshakeError } from '../wire/handshake.ts';
@@ -396,6 +396,6 @@ function codeOf(error: unknown): string {
 if (!isMainThread) {
   selfTest();
   const settings = workerData as WorkerSettings; // cast: engine.ts gives nothing else
-  if (settings.preferred) preferThisThread();
+  serveThisThreadSoon(settings.preferred);
   void new EngineWorker(settings).run();
 }

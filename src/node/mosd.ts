@@ -13,7 +13,7 @@ import { messageOf, reasonOf } from '../lib/errors.ts';
 import { CommandError, EXIT } from '../lib/exit_codes.ts';
 import { helpText } from '../lib/help_text.ts';
 import { mosd } from '../lib/mosd_command.ts';
-import { preferThisThread } from '../sys/priority.ts';
+import { serveThisThreadSoon } from '../sys/priority.ts';
 import { CommandClient } from '../wire/command_client.ts';
 import { commandSocket, type MosdHello } from '../wire/command_protocol.ts';
 import { IdentityError } from '../wire/identity/identity_error.ts';
@@ -48,8 +48,7 @@ function start(line: CommandLine<typeof mosd.options>, file: string, config: Nod
 }
 
 async function runHere(file: string): Promise<void> {
-  // Where nothing moves by itself nothing waits for it either.
-  if (loadConfig(file).balance) preferThisThread();
+  serveThisThreadSoon(loadConfig(file).balance); // where nothing moves by itself nothing waits for it either
   const daemon = new Daemon({ configFile: file, onStop: () => process.exit(EXIT.done) });
   const end = (): void => {
     daemon.stop();

@@ -16,6 +16,15 @@ state=$1
 shift
 unified=$1
 
+# Scheduling by session (sched(7), "The autogroup feature"): under some kernels a session whose threads wake each other all
+# the time keeps all other tasks of its CPUs waiting for seconds, here those of other hosts, and the kernel's own. So it is
+# off while there are beds; the file remembers that it was on.
+autogroup=/proc/sys/kernel/sched_autogroup_enabled
+was_on=/run/mosix-bed-autogroup
+if [ "$(cat "$autogroup" 2>/dev/null)" = 1 ]; then
+  { : > "$was_on" && echo 0 > "$autogroup"; } 2>/dev/null
+fi
+
 while read -r _; do :; done
 
 remove_tree() { # rmdir works on cgroups from the leaves up; their files vanish with them
@@ -82,3 +91,10 @@ while remaining "$@"; do
 done
 # The bed's mounts live in namespaces that are gone by now; --one-file-system in case one is not.
 rm -rf --one-file-system -- "$state"
+other_beds() {
+  local directory
+  for directory in "${unified%/*}"/mosix-bed-*; do [ -d "$directory" ] && return 0; done
+  return 1
+}
+[ -e "$was_on" ] && ! other_beds && { echo 1 > "$autogroup" && rm -f "$was_on"; } 2>/dev/null
+exit 0

@@ -9,7 +9,7 @@ import { median, percentile, rounded } from './statistics.ts';
 const many = 64;
 const callsPerSecond = 200;
 /** Of each of the many; the one alone makes as many as a few of them, so that its p95 is as sure. */
-const callsOfEach = 600;
+const callsOfEach = 1600;
 const callsOfOne = 3000;
 /** From its start until it makes the calls, a probe has this long to be moved, with what others take before it. */
 const leadSeconds = 4;

@@ -14,7 +14,6 @@ import { sendResult } from './answers.ts';
 import { SIGCONT, stopSignals } from '../task/default_actions.ts';
 import type { DeputyEvents } from './deputy_events.ts';
 import { DeputyRequests } from './deputy_requests.ts';
-import type { DeputySlots } from './deputy_slots.ts';
 import { DeputyThread, plainRequest } from './deputy_thread.ts';
 import { prepareExecution } from './deputy_execute.ts';
 import { Disowned } from './disowned.ts';
@@ -75,8 +74,8 @@ export class Deputy {
     return this.#group.active;
   }
 
-  get slots(): DeputySlots {
-    return this.#requests.slots;
+  get requests(): DeputyRequests {
+    return this.#requests;
   }
 
   get threadIds(): number[] {
@@ -85,7 +84,9 @@ export class Deputy {
 
   /** Puts a stopped thread into the deputy loop and lets it run. */
   park(task: StoppedTask, lodger = false): void {
-    const slot = this.slots.take(new Set([...this.#threads.values(), ...this.#ending.values()].map((t) => t.slot)));
+    const slot = this.#requests.slots.take(
+      new Set([...this.#threads.values(), ...this.#ending.values()].map((t) => t.slot)),
+    );
     const thread = new DeputyThread(task.tid, slot, lodger);
     this.#threads.set(task.tid, thread);
     this.#enterLoop(task, thread);
@@ -157,7 +158,7 @@ export class Deputy {
     if (!thread) return;
     this.#ending.set(tid, thread);
     this.#remove(thread);
-    this.slots.post(thread.slot, nr.exit, [BigInt(code)], 0);
+    this.#requests.slots.post(thread.slot, nr.exit, [BigInt(code)], 0);
   }
 
   // ---- interruptions ----

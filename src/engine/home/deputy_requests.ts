@@ -84,7 +84,7 @@ export class DeputyRequests {
     thread.request = request;
     this.#waiting.push(thread);
     this.slots.post(thread.slot, request.wire.nr, args, request.id);
-    this.#loop.expect();
+    this.#loop.expect(this.slots);
   }
 
   #unmap(thread: DeputyThread): void {
@@ -116,6 +116,11 @@ export class DeputyRequests {
     stop.setRegisters(rest ? registers.set(argumentRegisters[rest.index], rest.value) : registers);
   }
 
+  /** Whether a thread has a call to make. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Looks for finished calls. @returns whether there was one */
   poll(): boolean {
     if (this.#waiting.length === 0) return false;
@@ -135,6 +140,7 @@ export class DeputyRequests {
     thread.cancelExpiry?.();
     thread.cancelExpiry = undefined;
     this.#waiting = this.#waiting.filter((t) => t !== thread);
+    if (this.#waiting.length === 0) this.#loop.answered(this.slots);
     return request;
   }
 

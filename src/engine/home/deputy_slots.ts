@@ -2,11 +2,12 @@
 import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { slotLayout, slotState } from '../../sys/x64/stub_code.ts';
+import type { Answerer } from '../link/loop.ts';
 import { layout, type Stub } from '../task/stub.ts';
 
 const FUTEX_WAKE = 1;
 
-export class DeputySlots {
+export class DeputySlots implements Answerer {
   readonly #stub: Stub;
 
   constructor(stub: Stub) {
@@ -37,6 +38,10 @@ export class DeputySlots {
 
   get doorbell(): number {
     return this.#stub.memory.address + layout.doorbell;
+  }
+
+  get rings(): number {
+    return Atomics.load(this.#stub.memory.i32, layout.doorbell >> 2) >>> 0;
   }
 
   /** Writes a request and wakes the thread. */

@@ -4,8 +4,6 @@
  * Node's own loop is made, which runs its continuations. ptrace belongs to the OS thread, so all of it stays in one
  * worker. See docs/internals/event_loop.md.
  */
-import { kernel } from '../../sys/kernel.ts';
-import { nr } from '../../sys/x64/numbers.ts';
 import { Epoll, EPOLLET, EPOLLIN } from '../../sys/descriptors.ts';
 import { reapAny, takeEndsSeen, type TaskStatus } from '../../sys/ptrace.ts';
 import { Lookout } from './lookout.ts';
@@ -25,6 +23,18 @@ export interface Doze {
   prepare(): boolean;
   /** Called when it is awake again. */
   finish(): void;
+  /** Sleeps for a moment, for these only. @returns whether one of them has rung */
+  linger(answerers: readonly Answerer[], milliseconds: number): boolean;
+}
+
+/** Somebody on this host who has been asked for something, and rings when it is done. */
+export interface Answerer {
+  /** The address of the word that he increments. */
+  readonly doorbell: number;
+  /** What it holds. */
+  readonly rings: number;
+  /** Whether he is to wake somebody (futex(2)) when he has incremented it. */
+  setSleeping(sleeping: boolean): void;
 }
 
 /** Milliseconds: longer answers faster and burns more CPU. */
@@ -49,8 +59,9 @@ export class Loop {
   #continuations = false;
   #stopped = false;
   #lastWork = 0;
-  /** After work whose answer is on its way, and after other work. */
-  readonly #lookouts = { answer: new Lookout(), any: new Lookout() };
+  /** After work whose answer is on its way, and after other work; and of sleeping for answers only. */
+  readonly #lookouts = { answer: new Lookout(), any: new Lookout(), lingering: new Lookout() };
+  readonly #answerers = new Set<Answerer>();
   #lookout = this.#lookouts.any;
   #looks = false;
   #looked = false;
@@ -180,9 +191,15 @@ export class Loop {
     this.#continuations = true;
   }
 
-  /** What a handler has just passed on may be answered at once: worth a look before the loop sleeps. */
-  expect(): void {
+  /** What a handler has just passed on may be answered at once: worth a look before the loop sleeps. @param by whom, if here */
+  expect(by?: Answerer): void {
     this.#expecting = true;
+    if (by) this.#answerers.add(by);
+  }
+
+  /** He has answered. */
+  answered(by: Answerer): void {
+    this.#answerers.delete(by);
   }
 
   /** Starts async work; its failure is given to `failed`. */
@@ -218,14 +235,27 @@ export class Loop {
     if (this.#continuations) return;
     if (this.#looks && performance.now() - this.#lastWork < longestLook) {
       this.#looked = true;
-      return void kernel.call(nr.sched_yield); // those that it looks out for may need this very CPU
+      return;
     }
     if (this.#looked) this.#lookout.record(false);
     this.#looked = this.#looks = false;
-    if (this.#doze && !this.#doze.prepare()) return;
+    if (this.#linger()) return;
+    if (this.#doze && !this.#doze.prepare()) return this.#doze.finish();
     const events = this.#dispatch(this.#untilTimer());
     this.#doze?.finish();
     if (events) this.#worked();
+  }
+
+  /** Those that it waits for may need this very CPU: they get it, and wake nobody else than this thread. */
+  #linger(): boolean {
+    const { lingering } = this.#lookouts;
+    let found = false;
+    if (this.#doze && this.#answerers.size > 0 && lingering.pays()) {
+      found = this.#doze.linger([...this.#answerers], longestLook);
+      lingering.record(found);
+    }
+    if (!found) this.#answerers.clear();
+    return found;
   }
 
   #worked(): void {

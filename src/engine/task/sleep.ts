@@ -30,6 +30,9 @@ function schedule(tid: number | 'thread-self'): { lastRan: number; sleeps: numbe
   }
 }
 
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const clockAt = scratch(16);
+
 const affinitySize = 128;
 const affinityAt = scratch(2 * affinitySize);
 
@@ -57,7 +60,8 @@ export function observeSleep(tid: number): Sleep | undefined {
   const asleep = schedule(tid);
   if (!asleep || field(3) !== 'S' || cpu >= affinitySize * 8) return undefined;
   const now = onCpu(cpu, () => {
-    kernel.call(nr.sched_yield); // brings our own entry up to date: the present on the same clock
+    // Brings our own entry up to date (task_sched_runtime in the kernel's kernel/sched/core.c): the present on the same clock.
+    kernel.call(nr.clock_gettime, CLOCK_THREAD_CPUTIME_ID, arena.address + clockAt);
     return schedule('thread-self');
   });
   const present = readClock('monotonic');

@@ -71,6 +71,7 @@ export const nr = {
   setpriority: 141,
   sched_getscheduler: 145,
   sched_setattr: 314,
+  sched_getattr: 315,
   mlock: 149,
   munlock: 150,
   prctl: 157,
