@@ -93,7 +93,9 @@ done
 rm -rf --one-file-system -- "$state"
 other_beds() {
   local directory
-  for directory in "${unified%/*}"/mosix-bed-*; do [ -d "$directory" ] && return 0; done
+  for directory in "${unified%/*}"/mosix-bed-*; do
+    grep -q 'populated 1' "$directory/cgroup.events" && return 0
+  done 2>/dev/null
   return 1
 }
 [ -e "$was_on" ] && ! other_beds && { echo 1 > "$autogroup" && rm -f "$was_on"; } 2>/dev/null
