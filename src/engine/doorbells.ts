@@ -58,22 +58,25 @@ export class Doorbells implements Doze {
   }
 
   finish(): void {
-    for (const { requests } of this.#busy) requests.slots.setSleeping(false);
+    this.#awake(this.#busy);
     this.#busy = [];
   }
 
-  linger(answerers: readonly Answerer[], milliseconds: number): boolean {
-    const some = answerers.slice(0, maximumBells);
-    for (const one of some) one.setSleeping(true);
-    const rings = some.map((one) => one.rings);
-    let rung = this.#deputies().some((deputy) => deputy.requests.waits && deputy.poll());
-    if (!rung)
-      rung = waitForAny(
-        some.map(({ doorbell }, i) => ({ address: doorbell, value: rings[i] })),
-        milliseconds,
-      );
-    for (const one of some) one.setSleeping(false);
+  linger(answerers: ReadonlySet<Answerer>, milliseconds: number): boolean {
+    const asked = this.#deputies().filter(({ requests }) => answerers.has(requests.slots));
+    asked.length = Math.min(asked.length, maximumBells);
+    for (const { requests } of asked) requests.slots.setSleeping(true);
+    const words = asked.map(({ requests: { slots } }) => ({ address: slots.doorbell, value: slots.rings }));
+    let rung = false;
+    for (const deputy of asked) rung = deputy.poll() || rung;
+    if (!rung && words.length > 0) rung = waitForAny(words, milliseconds);
+    this.#awake(asked);
     return rung;
+  }
+
+  #awake(told: readonly Deputy[]): void {
+    const living = this.#deputies(); // of those that are gone, so is the memory
+    for (const deputy of told) if (living.includes(deputy)) deputy.requests.slots.setSleeping(false);
   }
 
   /** Tells the thread which words to wait for, when they have changed. */

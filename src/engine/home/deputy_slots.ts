@@ -2,12 +2,11 @@
 import { kernel } from '../../sys/kernel.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { slotLayout, slotState } from '../../sys/x64/stub_code.ts';
-import type { Answerer } from '../link/loop.ts';
 import { layout, type Stub } from '../task/stub.ts';
 
 const FUTEX_WAKE = 1;
 
-export class DeputySlots implements Answerer {
+export class DeputySlots {
   readonly #stub: Stub;
 
   constructor(stub: Stub) {

@@ -24,18 +24,11 @@ export interface Doze {
   /** Called when it is awake again. */
   finish(): void;
   /** Sleeps for a moment, for these only. @returns whether one of them has rung */
-  linger(answerers: readonly Answerer[], milliseconds: number): boolean;
+  linger(answerers: ReadonlySet<Answerer>, milliseconds: number): boolean;
 }
 
-/** Somebody on this host who has been asked for something, and rings when it is done. */
-export interface Answerer {
-  /** The address of the word that he increments. */
-  readonly doorbell: number;
-  /** What it holds. */
-  readonly rings: number;
-  /** Whether he is to wake somebody (futex(2)) when he has incremented it. */
-  setSleeping(sleeping: boolean): void;
-}
+/** Somebody on this host who can be asked for something, and tells `Doze` when it is done. */
+export type Answerer = object;
 
 /** Milliseconds: longer answers faster and burns more CPU. */
 const longestLook = 0.05;
@@ -251,7 +244,7 @@ export class Loop {
     const { lingering } = this.#lookouts;
     let found = false;
     if (this.#doze && this.#answerers.size > 0 && lingering.pays()) {
-      found = this.#doze.linger([...this.#answerers], longestLook);
+      found = this.#doze.linger(this.#answerers, longestLook);
       lingering.record(found);
     }
     if (!found) this.#answerers.clear();
