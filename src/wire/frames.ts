@@ -6,7 +6,7 @@ export const frameHeader = 24;
 export const maximumFrame = 4 << 20;
 /** A peer that does not read is given up when this much waits for it. */
 export const maximumQueued = 64 << 20;
-export const protocolVersion = 12;
+export const protocolVersion = 13;
 
 export const frameType = {
   /** home → hosting: what is to come; prepare a body. */

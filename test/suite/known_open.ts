@@ -14,13 +14,6 @@ interface OpenCase {
 const open: readonly OpenCase[] = [
   {
     suite: 'programs',
-    name: 'stop-while-waiting',
-    modes: ['chaos'],
-    reason:
-      'on a busy machine a futex with a time-out that was stopped and moved has ended 7 to 11 ms early, twice in six runs',
-  },
-  {
-    suite: 'programs',
     name: 'many-mappings',
     modes: ['chaos'],
     reason:

@@ -8,6 +8,7 @@ import { frameJson, type Frame } from '../link/link.ts';
 import { unpackSpace, type PackedSpace } from '../image/packed_space.ts';
 import type { ProcessImage } from '../image/image.ts';
 import type { Loop } from '../link/loop.ts';
+import { waitForTick } from '../task/clocks.ts';
 import { writePages } from '../image/page_stream.ts';
 import { setMemoryLimits } from '../image/restore.ts';
 import { adoptAddressSpace, resumeAtHome, setUpAtHome, type KnownFiles } from './take_back.ts';
@@ -64,6 +65,7 @@ export class Homecoming {
     if (!image) throw new Error(`Cannot resume process ${this.#deputy.pid}: not all of it is at home`);
     const { stub, lodgers, pid } = this.#deputy;
     const lodging = this.#tasks.filter(({ tid }) => lodgers.includes(tid));
+    waitForTick(BigInt(image.coarseClock));
     const couples = resumeAtHome(loop, stub, { tasks: this.#own, lodgers: lodging }, image);
     for (const { parent, child } of couples) holdUntilGone(loop, parent, child);
     // One that is not among them has ended away.

@@ -35,7 +35,7 @@ import { sendPages } from '../image/page_stream.ts';
 import { filterFor } from '../image/restore.ts';
 import type { HostContext } from './host_context.ts';
 import { MovingOn } from './moving_on.ts';
-import { ownTimeOffsets, readClock } from '../task/clocks.ts';
+import { ownTimeOffsets, readClock, waitForTick } from '../task/clocks.ts';
 import type { KnownWait } from '../task/marked_calls.ts';
 import { goOnHere } from './resumed_waits.ts';
 import { noTimers, startTimers } from '../image/timers.ts';
@@ -346,6 +346,7 @@ export class Guest {
     if (this.#state !== 'ready') throw new Error('Cannot start a body that is not ready');
     this.#state = 'running';
     this.#since = Date.now();
+    waitForTick(BigInt(this.#image!.coarseClock) - this.#homeIsAhead);
     startTimers(this.#berth!.stub, this.#assembly!.threads[0], this.#image!.timers);
     for (const [tid, known] of this.#waits) goOnHere(this.#stopped.get(tid)!, known);
     this.#link.sendJson(frameType.use, this.#firstUse); // home waits for that before anything else

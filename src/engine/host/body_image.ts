@@ -25,6 +25,7 @@ export function bodyState(body: Body, all: readonly FrozenThread[]): StateImage 
     return thread.lodger ? [captureLodger(stub, entry, { tid: thread.tid, waiting })] : [];
   });
   image.heldSignals = body.heldSignals.toString(16);
+  image.coarseClock = String(BigInt(image.coarseClock) + body.homeIsAhead);
   image.pid = body.pid;
   image.threads.forEach((thread, i) => {
     const { tid } = frozen[i].thread;

@@ -20,6 +20,7 @@ import { SIGTRAP } from '../../sys/ptrace.ts';
 import { peek, type Range } from '../../sys/remote_memory.ts';
 import { nr } from '../../sys/x64/numbers.ts';
 import { Registers } from '../../sys/x64/registers.ts';
+import { readClock } from '../task/clocks.ts';
 import { CannotFreeze } from '../task/freeze.ts';
 import type { FrozenTask } from '../task/frozen_task.ts';
 import { dataRanges, isUnnamedMemory } from './live_files.ts';
@@ -352,6 +353,7 @@ export function captureState(stub: Stub, frozen: readonly FrozenTask[], read: bi
     heldSignals: held.toString(16),
     signals: [...interruptedSignals(pid, frozen), ...withoutTimers(waitingSignals(tasks, held), timers)],
     timers,
+    coarseClock: String(readClock('coarse')),
   };
 }
 

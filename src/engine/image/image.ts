@@ -148,6 +148,8 @@ export interface StateImage {
   /** Signals that were about to be delivered when the threads stopped. */
   signals: SignalImage[];
   timers: Timers;
+  /** CLOCK_MONOTONIC_COARSE on the home node when all threads stood still, nanoseconds (a decimal string). */
+  coarseClock: string;
 }
 
 export interface ProcessImage extends SpaceImage, StateImage {}
