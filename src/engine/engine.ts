@@ -408,11 +408,11 @@ function answer(engine: Engine, socket: net.Socket, request: ControlRequest): vo
 }
 
 /**
- * A worker collects its garbage itself, and seldom: helpers of V8's would take CPUs from the programs and from each other for
+ * A worker collects its garbage itself: helpers of V8's would take CPUs from the programs and from each other for
  * milliseconds (`npm run bench -- guests`).
  */
 function keepToItsThreads(): void {
-  for (const flag of ['--single-threaded-gc', '--min-semi-space-size=16']) setFlagsFromString(flag);
+  setFlagsFromString('--single-threaded-gc');
 }
 
 function main(): void {
