@@ -42,8 +42,6 @@ class EngineWorker {
   readonly #settings: WorkerSettings;
   readonly #loop: Loop;
   readonly #leaving = new Map<number, Departure>();
-  /** Those that are to leave, also before and between the attempts. */
-  readonly #ordered = new Set<number>();
   readonly #away = new Map<number, Absence>();
   readonly #guests = new Set<Guest>();
   readonly #unproven = new Set<GuestLink>();
@@ -191,23 +189,13 @@ class EngineWorker {
 
   #absence(pid: number): Absence {
     const absence = this.#away.get(pid);
-    if (this.#leaving.has(pid) || this.#ordered.has(pid)) throw new CannotFreeze(pid, 'busy', 'it is leaving');
+    if (this.#leaving.has(pid)) throw new CannotFreeze(pid, 'busy', 'it is leaving');
     if (!absence) throw new NotAway(pid);
     return absence;
   }
 
   async #migrate(id: number, pid: number, to: Peer): Promise<unknown> {
     if (!fs.existsSync(`/proc/${pid}`)) throw new CannotFreeze(pid, 'no-such-process', 'there is no such process');
-    if (this.#ordered.has(pid)) throw new CannotFreeze(pid, 'busy', 'it is leaving');
-    this.#ordered.add(pid);
-    try {
-      return await this.#depart(id, pid, to);
-    } finally {
-      this.#ordered.delete(pid);
-    }
-  }
-
-  async #depart(id: number, pid: number, to: Peer): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       const pids = companionsOf(pid);
       try {
